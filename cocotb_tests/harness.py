@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +107,11 @@ def _tool_version(sim: str) -> str:
 
 
 def _ports_public(top: str, path: Path) -> Path:
-    path.write_text(
-        f'`verilator_config\npublic_flat_rw -module "{top}" -var "clk"\n'
-        f'public_flat_rw -module "{top}" -var "rst"\n'
-        f'public_flat_rw -module "{top}" -var "s_*"\n'
-        f'public_flat_rw -module "{top}" -var "m_*"\n'
-        f'public_flat_rw -module "{top}" -var "p_*"\n'
-    )
+    """Write the Verilator configuration that lets cocotb see the ports of `top`."""
+    header = re.split(r"\)\s*;", (HDL / f"{top}.v").read_text(), maxsplit=1)[0]
+    names = re.findall(r"^\s*(?:input|output)\s+(?:wire|reg)\s+(?:\[.*\]\s*)?(\w+)", header, re.M)
+    lines = [f'public_flat_rw -module "{top}" -var "{name}"' for name in names]
+    path.write_text("\n".join(["`verilator_config", *lines, ""]))
     return path
 
 
@@ -155,35 +154,45 @@ def build(top: str, parameters: Parameters | None = None) -> tuple[cocotb_runner
     return runner, folder
 
 
-def simulate(
+@dataclass(frozen=True)
+class Run:
+    """How a simulation went: cocotb tests run and failed, and the simulator's output."""
+
+    ran: int
+    failed: int
+    log: str
+
+
+def run(
     top: str,
     module: str,
     parameters: Parameters | None = None,
     *,
+    name: str,
     testcase: str | Sequence[str] | None = None,
     env: Mapping[str, str] | None = None,
-) -> None:
-    """Run the cocotb tests in `module` (all, or those named) on `top`; fail if one fails.
+) -> Run:
+    """Run the cocotb tests in `module` (all, or those named) on `top`.
 
     Args:
         top: RTL module, hdl/<top>.v.
         module: dotted name of the Python file with the cocotb tests.
         parameters: of the RTL module.
+        name: of this run: its folder under build/run, its waves under build/waves.
         testcase: names of cocotb tests; all without it.
         env: further variables for the simulator's process, read by the tests.
     """
     runner, folder = build(top, parameters)
     waves = os.environ.get("WAVES") == "1"
-    node = os.environ.get("PYTEST_CURRENT_TEST", module).split(" ")[0]
-    run = BUILD / "run" / re.sub(r"\W+", "_", f"{simulator()}_{node}")
-    shutil.rmtree(run, ignore_errors=True)
-    run.mkdir(parents=True)
-    fst = BUILD / "waves" / f"{run.name}.fst"
+    here = BUILD / "run" / re.sub(r"\W+", "_", f"{simulator()}_{name}")
+    shutil.rmtree(here, ignore_errors=True)
+    here.mkdir(parents=True)
+    fst = BUILD / "waves" / f"{here.name}.fst"
     args: list[str] = []
     if waves:
         fst.parent.mkdir(exist_ok=True)
         args = ["--trace-file", str(fst)] if simulator() == "verilator" else []
-    print(f"{top} {dict(parameters or {})} SIM={simulator()} SEED={seed()}")
+    # the runner takes the simulator's exit for its own: without pytest's name it would leave
     try:
         results = runner.test(
             test_module=module,
@@ -193,19 +202,38 @@ def simulate(
             seed=seed(),
             waves=waves,
             build_dir=folder,
-            test_dir=run,
+            test_dir=here,
+            results_xml=str(here / "results.xml"),
             test_args=args,
             plusargs=[f"+dumpfile_path={fst}"] if waves and simulator() == "icarus" else [],
             extra_env={"COCOTB_LOG_LEVEL": "WARNING", "NO_COLOR": "1", **(env or {})},
-            log_file=run / "sim.log",
+            log_file=here / "sim.log",
         )
         ran, failed = cocotb_runner.get_results(results)
-    except (SystemExit, RuntimeError) as stop:
-        ran, failed = 1, f"{stop}"
-    if failed or not ran:
-        log = (run / "sim.log").read_text() if (run / "sim.log").exists() else "(no log)"
+    except (SystemExit, RuntimeError):
+        try:
+            ran, failed = cocotb_runner.get_results(here / "results.xml")
+        except (RuntimeError, OSError):
+            ran, failed = 0, 0
+    log = here / "sim.log"
+    return Run(ran, failed, log.read_text() if log.exists() else "(no output)")
+
+
+def simulate(
+    top: str,
+    module: str,
+    parameters: Parameters | None = None,
+    *,
+    testcase: str | Sequence[str] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """`run` under pytest: fails when a cocotb test fails or none ran, and says how to repeat it."""
+    node = os.environ["PYTEST_CURRENT_TEST"].rsplit(" ", 1)[0]
+    print(f"{top} {dict(parameters or {})} SIM={simulator()} SEED={seed()}")
+    result = run(top, module, parameters, name=node, testcase=testcase, env=env)
+    if result.failed or not result.ran:
         pytest.fail(
-            f"{top}: {failed} of {ran} cocotb tests failed\n{log[-6000:]}\n"
+            f"{top}: {result.failed} of {result.ran} cocotb tests failed\n{result.log[-6000:]}\n"
             f"again, this one alone, with waves:\n"
             f"  make sim SIM={simulator()} SEED={seed()} WAVES=1 TEST='{node}'\n",
             pytrace=False,

@@ -66,6 +66,7 @@ class Source(_Stream):
         super().__init__(dut, prefix, fields)
         self.gaps = gaps
         self.queue: deque[Word] = deque()
+        self._shown: dict[str, int] = {}
         self.when: list[int] = []
         self.clock = 0
         self.sent = 0
@@ -78,14 +79,13 @@ class Source(_Stream):
         """Queue a word."""
         self.queue.append(word)
 
-    def idle(self) -> bool:
-        """All that was queued has been taken."""
-        return not self.queue
+    def forget(self) -> None:
+        """The test itself has driven the fields: drive them all again with the next word."""
+        self._shown.clear()
 
     async def _run(self) -> None:
         edge = RisingEdge(self.clk)
-        offered = False
-        shown: dict[str, int] = {}
+        offered = up = False
         while True:
             await edge
             self.clock += 1
@@ -98,13 +98,13 @@ class Source(_Stream):
                 gap = next(self.gaps) if self.gaps is not None else False
                 if self.queue and not gap:
                     for field, value in self.queue[0].items():
-                        if shown.get(field) != value:
+                        if self._shown.get(field) != value:
                             self.signals[field].value = value
-                            shown[field] = value
-                    self.valid.value = 1
+                            self._shown[field] = value
                     offered = True
-                else:
-                    self.valid.value = 0
+                if up != offered:  # not driven while idle: a test may do it then
+                    up = offered
+                    self.valid.value = int(up)
 
 
 class Sink(_Stream):

@@ -17,7 +17,7 @@
 module tls_gcm_issue #(
     parameter SLOT_W = 6,           // bits of a key slot's number
     parameter ID_W   = 8,           // bits of a part's name
-    parameter LANES  = 4            // of GHASH: 1 or 4
+    parameter SMALL  = 0
 ) (
     input  wire              clk,
     input  wire              rst,
@@ -73,6 +73,7 @@ module tls_gcm_issue #(
     output wire [ID_W-1:0]   m_id,
     output wire              m_bad
 );
+localparam        LANES   = (SMALL != 0) ? 1 : 4;   // of GHASH
 localparam [14:0] MAX_LEN = 15'd16640;          // RFC 8446 5.2: 2^14 + 256
 
 // ---- 0: the part as it came, with ends and sizes in blocks ----

@@ -42,10 +42,12 @@ assign m_p     = z_d;
 assign m_user  = user_q;
 
 always @(posedge clk) begin
-    step_q <= step_q + 3'd1;
-    a_q    <= {a_q[111:0], 16'd0};
-    z_q    <= z_d;
-    v_q    <= v_d;
+    if (busy_q) begin                           // idle registers rest: power, and Icarus' time
+        step_q <= step_q + 3'd1;
+        a_q    <= {a_q[111:0], 16'd0};
+        z_q    <= z_d;
+        v_q    <= v_d;
+    end
     if (last) busy_q <= 1'b0;
     if (s_valid && s_ready) begin
         busy_q <= 1'b1;
