@@ -17,7 +17,7 @@
 module tls_gcm #(
     parameter SLOTS      = 64,      // key slots, a power of two
     parameter SMALL      = 0,       // 1: one AES round a clock, serial GHASH
-    parameter SBOX       = "TABLE", // "TABLE", "GATES", "BRAM": see tls_aes_subword
+    parameter SBOX       = "TABLE", // "TABLE", "GATES", "BLOCK": see tls_aes_subword
     parameter ROUND_REGS = 3,       // registers (SMALL: clocks) an AES round
     parameter ID_W       = 8        // bits of a part's name
 ) (

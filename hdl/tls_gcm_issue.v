@@ -12,7 +12,7 @@
 //       must know four blocks ahead where a part ends, and one source cannot contradict itself.
 // Order byte 0 of a block is the highest byte; bit i of keep is byte i.
 // Spec  SP 800-38D, 7.1; RFC 5288, RFC 8446 5.2.  Model model/gcm.py.
-//       3 clocks from a part's word to its first slot, a slot every clock, next part included.
+//       4 clocks from a part's word to its first slot, a slot every clock, next part included.
 `default_nettype none
 module tls_gcm_issue #(
     parameter SLOT_W = 6,           // bits of a key slot's number
@@ -74,127 +74,154 @@ module tls_gcm_issue #(
     output wire              m_bad
 );
 localparam        LANES   = (SMALL != 0) ? 1 : 4;   // of GHASH
-localparam [14:0] MAX_LEN = 15'd16640;          // RFC 8446 5.2: 2^14 + 256
+localparam [14:0] MAX_LEN    = 15'd16640;       // RFC 8446 5.2: 2^14 + 256
+localparam [12:0] MAX_BLOCKS = 13'd2046;        // powers of H go to 2047
 
-// ---- 0: the part as it came, with ends and sizes in blocks ----
-reg               v0_q;
-reg  [SLOT_W-1:0] slot0_q;
-reg               decrypt0_q, is_aad0_q;
-reg  [63:0]       nonce0_q;
-reg  [14:0]       len0_q, aad_len0_q, offset0_q;
-reg  [15:0]       end0_q;
-reg               some0_q;                      // has bytes
-reg  [11:0]       text_blocks0_q, aad_blocks0_q;
-reg  [127:0]      aad0_q;
-reg  [ID_W-1:0]   id0_q;
-wire              room1;
+// ---- three steps from a part's word to what it is made of, one adder deep each ----
+// They never wait: a part is only let in when the queue behind them will have room for it.
+localparam WAIT  = 8;                           // parts in these steps and the queue
+localparam RAW_W = SLOT_W + 2 + 64 + 128 + ID_W;
+wire             done;                          // a part has all its slots
+reg  [3:0]       waiting_q;
+wire             take = s_part_valid && s_part_ready;
+reg              v0_q, v1_q, v2_q;
+reg  [RAW_W-1:0] raw0_q, raw1_q, raw2_q;        // what just goes along
+reg  [14:0]      len0_q, len1_q, len2_q, aad_len0_q, aad_len1_q, aad_len2_q;
+reg  [14:0]      offset0_q, offset1_q, offset2_q;
+reg              is_aad0_q, some0_q, some1_q;   // some: has bytes
 
-assign s_part_ready = !v0_q || room1;
+assign s_part_ready = !waiting_q[3];
 always @(posedge clk) begin
-    if (s_part_ready) begin
-        v0_q           <= s_part_valid;
-        slot0_q        <= s_part_slot;
-        decrypt0_q     <= s_part_decrypt;
-        is_aad0_q      <= s_part_is_aad;
-        nonce0_q       <= s_part_nonce;
-        len0_q         <= s_part_len;
-        aad_len0_q     <= s_part_aad_len;
-        offset0_q      <= s_part_offset;
-        end0_q         <= {1'b0, s_part_offset} + {1'b0, s_part_bytes};
-        some0_q        <= s_part_bytes != 15'd0;
-        text_blocks0_q <= {1'b0, s_part_len[14:4]} + {11'd0, s_part_len[3:0] != 4'd0};
-        aad_blocks0_q  <= {1'b0, s_part_aad_len[14:4]} + {11'd0, s_part_aad_len[3:0] != 4'd0};
-        aad0_q         <= s_part_aad;
-        id0_q          <= s_part_id;
+    waiting_q <= waiting_q + {3'd0, take} - {3'd0, done};
+    v0_q       <= take;
+    v1_q       <= v0_q;
+    v2_q       <= v1_q;
+    raw0_q     <= {s_part_slot, s_part_decrypt, s_part_is_aad, s_part_nonce, s_part_aad,
+                   s_part_id};
+    raw1_q     <= raw0_q;
+    raw2_q     <= raw1_q;
+    len0_q     <= s_part_len;
+    len1_q     <= len0_q;
+    len2_q     <= len1_q;
+    aad_len0_q <= s_part_aad_len;
+    aad_len1_q <= aad_len0_q;
+    aad_len2_q <= aad_len1_q;
+    offset0_q  <= s_part_offset;
+    offset1_q  <= offset0_q;
+    offset2_q  <= offset1_q;
+    is_aad0_q  <= s_part_is_aad;
+    some0_q    <= s_part_bytes != 15'd0;
+    some1_q    <= some0_q;
+    if (rst) begin
+        v0_q <= 1'b0;
+        v1_q <= 1'b0;
+        v2_q <= 1'b0;
+        waiting_q <= 4'd0;
     end
-    if (rst) v0_q <= 1'b0;
 end
 
-// ---- 1: what it is made of ----
-wire [14:0] size0      = is_aad0_q ? aad_len0_q : len0_q;
-wire [11:0] end_block0 = end0_q[15:4] + {11'd0, end0_q[3:0] != 4'd0};
-wire [11:0] blocks0    = some0_q ? end_block0 - {1'b0, offset0_q[14:4]} : 12'd0;
-wire        whole0     = some0_q || len0_q == 15'd0;    // else an empty part of something
-wire        head0      = !is_aad0_q && offset0_q == 15'd0 && whole0;
-wire        tail0      = !is_aad0_q && end0_q == {1'b0, len0_q} && whole0;
-// blocks of the record behind this part, and the length block; below 2048 unless bad
-wire [10:0] after0     = (is_aad0_q ? aad_blocks0_q[10:0] + text_blocks0_q[10:0]
-                                    : text_blocks0_q[10:0]) - end_block0[10:0] + 11'd1;
-wire [12:0] total0     = {1'b0, text_blocks0_q} + {1'b0, aad_blocks0_q};
+// 0: its end, and sizes in blocks
+reg  [15:0] end0_q;
+reg  [11:0] text_blocks0_q, aad_blocks0_q;
+// 1: where its end is
+reg  [11:0] end_block1_q;                       // first block behind it
+reg  [10:0] behind1_q;                          // blocks from the first of its kind to the end
+reg  [3:0]  hi1_q;
+reg         head1_q, tail1_q, bad1_q;
+// 2: its slots
+reg  [11:0] blocks2_q;
+reg  [10:0] k2_q;
+reg  [3:0]  hi2_q;
+reg         tail2_q, empty2_q, inject2_q, bad2_q;
 
-reg               v1_q, decrypt1_q, is_aad1_q, tail1_q, empty1_q, inject1_q, bad1_q;
-reg  [SLOT_W-1:0] slot1_q;
-reg  [63:0]       nonce1_q;
-reg  [14:0]       len1_q, aad_len1_q;
-reg  [11:0]       slots1_q;
-reg  [10:0]       first1_q, k1_q;
-reg  [3:0]        lo1_q, hi1_q;
-reg  [127:0]      aad1_q;
-reg  [ID_W-1:0]   id1_q;
-wire              done1;
-
-assign room1 = !v1_q || done1;
+wire [14:0] size0  = is_aad0_q ? aad_len0_q : len0_q;
+wire        whole0 = some0_q || len0_q == 15'd0;        // else an empty part of something
 always @(posedge clk) begin
-    if (room1) begin
-        v1_q       <= v0_q;
-        slot1_q    <= slot0_q;
-        decrypt1_q <= decrypt0_q;
-        is_aad1_q  <= is_aad0_q;
-        nonce1_q   <= nonce0_q;
-        len1_q     <= len0_q;
-        aad_len1_q <= aad_len0_q;
-        tail1_q    <= tail0;
-        empty1_q   <= !tail0 && !some0_q;
-        inject1_q  <= head0 && aad_len0_q != 15'd0 && aad_len0_q <= 15'd16;
-        bad1_q     <= end0_q > {1'b0, size0} || len0_q > MAX_LEN || total0 > 13'd2046;
-        slots1_q   <= blocks0 + {11'd0, tail0 || !some0_q};
-        first1_q   <= offset0_q[14:4];
-        k1_q       <= (tail0 || !some0_q) ? 11'd0 : after0;
-        lo1_q      <= offset0_q[3:0];
-        hi1_q      <= end0_q[3:0];
-        aad1_q     <= aad0_q;
-        id1_q      <= id0_q;
-    end
-    if (rst) v1_q <= 1'b0;
-end
+    end0_q         <= {1'b0, s_part_offset} + {1'b0, s_part_bytes};
+    text_blocks0_q <= {1'b0, s_part_len[14:4]} + {11'd0, s_part_len[3:0] != 4'd0};
+    aad_blocks0_q  <= {1'b0, s_part_aad_len[14:4]} + {11'd0, s_part_aad_len[3:0] != 4'd0};
 
-// ---- 2: slot by slot ----
-reg         fresh_q;                            // next slot is the part's first
-reg  [11:0] left_q;                             // slots left, when not fresh
-reg  [10:0] block_q;                            // number of the block, when not fresh
+    end_block1_q   <= end0_q[15:4] + {11'd0, end0_q[3:0] != 4'd0};
+    behind1_q      <= text_blocks0_q[10:0] + (is_aad0_q ? aad_blocks0_q[10:0] : 11'd0) + 11'd1;
+    hi1_q          <= end0_q[3:0];
+    head1_q        <= !is_aad0_q && offset0_q == 15'd0 && whole0;
+    tail1_q        <= !is_aad0_q && end0_q == {1'b0, len0_q} && whole0;
+    bad1_q         <= end0_q > {1'b0, size0} || len0_q > MAX_LEN
+                   || {1'b0, text_blocks0_q} + {1'b0, aad_blocks0_q} > MAX_BLOCKS;
+
+    blocks2_q      <= some1_q ? end_block1_q - {1'b0, offset1_q[14:4]} : 12'd0;
+    k2_q           <= (tail1_q || !some1_q) ? 11'd0 : behind1_q - end_block1_q[10:0];
+    hi2_q          <= hi1_q;
+    tail2_q        <= tail1_q;
+    empty2_q       <= !tail1_q && !some1_q;
+    inject2_q      <= head1_q && aad_len1_q != 15'd0 && aad_len1_q <= 15'd16;
+    bad2_q         <= bad1_q;
+end
+wire [11:0] slots2 = blocks2_q + {11'd0, tail2_q || empty2_q};
+
+// ---- parts that wait for their slots ----
+localparam PART_W = RAW_W + 15 + 15 + 11 + 4 + 4 + 12 + 3 + 1 + 1 + 11 + 4;
+wire              part_valid, part_room;
+wire [SLOT_W-1:0] slot;
+wire              is_aad, tail, empty, inject_aad, data1, last1;
+wire [127:0]      aad;
+wire [14:0]       len, aad_len;
+wire [11:0]       slots;
+wire [10:0]       first;
+wire [3:0]        lo, hi;
+wire [2:0]        owed1;
+axis_fifo #(.DATA_W(PART_W), .DEPTH(WAIT), .BLOCK(0)) parts (
+    .clk(clk), .rst(rst),
+    .s_axis_tdata({raw2_q, len2_q, aad_len2_q, offset2_q[14:4], offset2_q[3:0], hi2_q, slots2,
+                   slots2 > 12'd4 ? 3'd5 : slots2[2:0], slots2 == 12'd1,
+                   blocks2_q == 12'd1, k2_q, tail2_q, empty2_q, inject2_q, bad2_q}),
+    .s_axis_tvalid(v2_q), .s_axis_tready(part_room),
+    .m_axis_tdata({slot, m_decrypt, is_aad, m_nonce, aad, m_id, len, aad_len, first, lo, hi, slots,
+                   owed1, last1, data1, m_k, tail, empty, inject_aad, m_bad}),
+    .m_axis_tvalid(part_valid), .m_axis_tready(done));
+
+// ---- slot by slot; of what is compared, the next slot's is made ready a clock before ----
+reg         fresh_q;                            // next slot is the part's first: not these yet
+reg  [11:0] left_q;                             // slots left, this one included
+reg  [2:0]  owed_q;                             // the same up to 5
+reg         last_q, data_end_q;                 // last slot; last block of data
+reg  [10:0] block_q;                            // number of the block
 reg  [1:0]  index_q;
 reg         late_q;                             // past the first LANES
-wire [11:0] left    = fresh_q ? slots1_q : left_q;
-wire [10:0] block   = fresh_q ? first1_q : block_q;
-wire [1:0]  index   = fresh_q ? 2'd0 : index_q;
-wire        is_last = (left == 12'd1);
-wire        is_tag  = tail1_q && is_last;
-wire        is_data = !is_tag && !empty1_q;
-wire        is_text = is_data && !is_aad1_q;
-wire        data_end = is_data && (tail1_q ? left == 12'd2 : is_last);
+wire [11:0] left     = (fresh_q ? slots : left_q) - 12'd1;      // after this slot
+wire [10:0] block    = fresh_q ? first : block_q;
+wire [1:0]  index    = fresh_q ? 2'd0 : index_q;
+wire        is_last  = fresh_q ? last1 : last_q;
+wire        is_tag   = tail && is_last;
+wire        is_data  = !is_tag && !empty;
+wire        is_text  = is_data && !is_aad;
+wire        data_end = fresh_q ? data1 : data_end_q;
+wire        inject   = fresh_q && inject_aad;
 
-wire        ok      = v1_q && !h_valid
-                   && (!is_data || s_axis_tvalid) && (!is_text || text_room)
-                   && (!fresh_q || sum_room);
-wire        inject  = fresh_q && inject1_q;
-wire        go      = ok && m_ready && (!inject || aad_ready);
+wire        ok       = part_valid && !h_valid
+                    && (!is_data || s_axis_tvalid) && (!is_text || text_room)
+                    && (!fresh_q || sum_room);
+wire        go       = ok && m_ready && (!inject || aad_ready);
 
 assign aad_valid     = ok && m_ready && inject;
-assign aad_slot      = slot1_q;
+assign aad_slot      = slot;
 assign s_axis_tready = go && is_data;
 assign h_ready       = m_ready;
 assign m_valid       = h_valid || (ok && (!inject || aad_ready));
-assign done1         = go && is_last;
+assign done          = go && is_last;
 assign text_taken    = go && is_text;
 assign sum_taken     = go && fresh_q;
 
 always @(posedge clk) begin
     if (go) begin
-        fresh_q <= is_last;
-        left_q  <= left - 12'd1;
-        block_q <= block + 11'd1;
-        index_q <= (LANES == 1) ? 2'd0 : index + 2'd1;
-        late_q  <= (!fresh_q && late_q) || (LANES == 1) || index == 2'd3;
+        fresh_q    <= is_last;
+        left_q     <= left;
+        owed_q     <= left > 12'd4 ? 3'd5 : left[2:0];
+        last_q     <= left == 12'd1;
+        data_end_q <= left == (tail ? 12'd2 : 12'd1);
+        block_q    <= block + 11'd1;
+        index_q    <= (LANES == 1) ? 2'd0 : index + 2'd1;
+        late_q     <= (!fresh_q && late_q) || (LANES == 1) || index == 2'd3;
     end
     if (rst) fresh_q <= 1'b1;
 end
@@ -205,30 +232,27 @@ genvar i;
 generate
     for (i = 0; i < 16; i = i + 1) begin : byte_of
         assign data[127-8*i -: 8]      = s_axis_tdata[8*i +: 8];
-        assign aad_block[127-8*i -: 8] = aad1_q[8*i +: 8] & {8{i[14:0] < aad_len1_q}};
+        assign aad_block[127-8*i -: 8] = aad[8*i +: 8] & {8{i[14:0] < aad_len}};
     end
 endgenerate
 
-wire [15:0] from_lo = fresh_q ? 16'hffff << lo1_q : 16'hffff;
-wire [15:0] to_hi   = (data_end && hi1_q != 4'd0) ? ~(16'hffff << hi1_q) : 16'hffff;
+wire [15:0] from_lo = fresh_q ? 16'hffff << lo : 16'hffff;
+wire [15:0] to_hi   = (data_end && hi != 4'd0) ? ~(16'hffff << hi) : 16'hffff;
 
-assign m_slot     = h_valid ? h_slot : slot1_q;
+assign m_slot     = h_valid ? h_slot : slot;
 assign m_is_h     = h_valid;
-assign m_nonce    = nonce1_q;
 assign m_count    = is_tag ? 12'd1 : {1'b0, block} + 12'd2;
 assign m_is_text  = is_text && !h_valid;
 assign m_is_tag   = is_tag && !h_valid;
-assign m_decrypt  = decrypt1_q;
 // the length block: bits of AAD, bits of text, 64 each
-assign m_data     = is_tag ? {46'd0, aad_len1_q, 3'd0, 46'd0, len1_q, 3'd0} : data;
-assign m_keep     = empty1_q ? 16'd0 : is_tag ? 16'hffff : from_lo & to_hi;
+assign m_data     = is_tag ? {46'd0, aad_len, 3'd0, 46'd0, len, 3'd0} : data;
+assign m_keep     = empty ? 16'd0 : is_tag ? 16'hffff : from_lo & to_hi;
 assign m_text_end = data_end && is_text;
-assign m_owed     = (left > 12'd4) ? 3'd5 : left[2:0];
+assign m_owed     = fresh_q ? owed1 : owed_q;
 assign m_index    = index;
 assign m_early    = fresh_q || !late_q;
 assign m_inject   = inject && !h_valid;
-assign m_k        = k1_q;
-assign m_id       = id1_q;
-assign m_bad      = bad1_q;
+
+wire unused_ok = &{1'b0, part_room};            // counted by waiting_q
 endmodule
 `default_nettype wire

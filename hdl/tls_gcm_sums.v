@@ -63,7 +63,7 @@ axis_fifo #(.DATA_W(128), .DEPTH(PARTS), .BLOCK(0)) aads (
     .s_axis_tdata(aad_product), .s_axis_tvalid(aad_done), .s_axis_tready(aad_room),
     .m_axis_tdata(aad_times_h), .m_axis_tvalid(aad_here), .m_axis_tready(s_valid && s_inject));
 
-reg               valid_q, early_q;
+reg               valid_q, early_q, complete_q;
 reg  [127:0]      x_q, add_q;
 reg  [2:0]        owed_q;
 reg  [1:0]        index_q;
@@ -78,6 +78,7 @@ always @(posedge clk) begin
     index_q <= s_index;
     early_q <= s_early;
     k_q     <= s_k;
+    complete_q <= (s_k == 11'd0);
     slot_q  <= s_slot;
     user_q  <= {s_id, s_error};
     if (rst) valid_q <= 1'b0;
@@ -89,12 +90,13 @@ wire [127:0]      part_sum;
 wire [10:0]       part_k;
 wire [SLOT_W-1:0] part_slot;
 wire [USER_W-1:0] part_user;
-wire              complete = part_valid && part_k == 11'd0;
-tls_ghash #(.SMALL(SMALL), .USER_W(11 + SLOT_W + USER_W)) ghash (
+wire              part_complete;
+wire              complete = part_valid && part_complete;
+tls_ghash #(.SMALL(SMALL), .USER_W(1 + 11 + SLOT_W + USER_W)) ghash (
     .clk(clk), .rst(rst), .s_valid(valid_q), .s_ready(hash_room), .s_x(x_q),
     .s_power(hash_power), .s_owed(owed_q), .s_index(index_q), .s_early(early_q), .s_add(add_q),
-    .s_user({k_q, slot_q, user_q}),
-    .m_valid(part_valid), .m_sum(part_sum), .m_user({part_k, part_slot, part_user}));
+    .s_user({complete_q, k_q, slot_q, user_q}),
+    .m_valid(part_valid), .m_sum(part_sum), .m_user({part_complete, part_k, part_slot, part_user}));
 
 // ---- the power that is left ----
 wire              wait_room, wait_valid, wait_ready, ring_valid;

@@ -9,7 +9,8 @@
 // How   one multiplier in a ring. A token goes round once for each digit of k that is not zero,
 //       in base 4, multiplied by the stored power H^(d * 4^j): six times at the most. Where a
 //       token may leave but cannot yet, it goes round once more, times one: the ring never
-//       stops, so it cannot lock. Waiting new tokens enter where there is a gap.
+//       stops, so it cannot lock. New tokens enter where no sum comes round, be it that it is
+//       leaving: so the gap is known from a register, and nobody waits for what comes out.
 //       The power comes two clocks after its address from the memory outside.
 // Order bit 127 is the coefficient of x^0.
 // Spec  SP 800-38D, 6.4 (a sum may be taken in parts).  Model model/ghash.py.
@@ -52,20 +53,21 @@ module tls_ghash_jump #(
     input  wire [127:0]      power
 );
 localparam [1:0] KIND_SUM = 2'd0, KIND_AAD = 2'd1, KIND_KEY = 2'd2;
-localparam       TOKEN_W  = 2 + 11 + SLOT_W + USER_W;   // kind, k left, slot, user
+localparam       TOKEN_W  = 3 + 11 + SLOT_W + USER_W;   // kind, done, k left, slot, user
 localparam [127:0] ONE    = {1'b1, 127'd0};
 
 // ---- the end of the ring ----
 wire               end_valid;
 wire [127:0]       end_value;
 wire [1:0]         end_kind;
+wire               end_done;                    // nothing is left of k
 wire [10:0]        end_k;
 wire [SLOT_W-1:0]  end_slot;
 wire [USER_W-1:0]  end_user;
 wire               end_sum = end_valid && end_kind == KIND_SUM;
-wire               again   = end_sum && (end_k != 11'd0 || !m_sum_ready);
+wire               again   = end_sum && !(end_done && m_sum_ready);
 
-assign m_sum_valid = end_sum && end_k == 11'd0;
+assign m_sum_valid = end_sum && end_done;
 assign m_sum       = end_value;
 assign m_sum_user  = end_user;
 assign m_aad_valid = end_valid && end_kind == KIND_AAD;
@@ -75,30 +77,41 @@ assign m_key       = end_value;
 
 // ---- 0: who goes next ----
 reg  [2:0] valid_q;                             // stages 1 to 3
-wire       mul_ready;
-wire       gap = !again && ((SMALL == 0) || (mul_ready && valid_q == 3'd0));
+reg  [6:0] sums_q;                              // full: stages 1 to 7 that hold a sum
+reg        busy_q;                              // small: a token is in the ring
+wire       gap      = (SMALL != 0) ? !busy_q : !sums_q[6];
+wire       enters   = gap && (s_aad_valid || s_key_valid || s_sum_valid);
+wire       sum_in   = s_sum_ready && s_sum_valid;
 assign s_aad_ready = gap;
 assign s_key_ready = gap && !s_aad_valid;
 assign s_sum_ready = gap && !s_aad_valid && !s_key_valid;
+always @(posedge clk) begin
+    valid_q <= {valid_q[1:0], again || enters};
+    sums_q  <= {sums_q[5:0], again || sum_in};
+    busy_q  <= (busy_q || enters) && !(end_valid && !again);
+    if (rst) begin
+        valid_q <= 3'd0;
+        sums_q  <= 7'd0;
+        busy_q  <= 1'b0;
+    end
+end
 
 reg  [127:0]       value1_q, value2_q, value3_q;
 reg  [TOKEN_W-1:0] token1_q, token2_q, token3_q;
 always @(posedge clk) begin
     if (again) begin
         value1_q <= end_value;
-        token1_q <= {KIND_SUM, end_k, end_slot, end_user};
+        token1_q <= {KIND_SUM, end_done, end_k, end_slot, end_user};
     end else if (s_aad_valid) begin
         value1_q <= s_aad;
-        token1_q <= {KIND_AAD, 11'd1, s_aad_slot, {USER_W{1'b0}}};
+        token1_q <= {KIND_AAD, 1'b0, 11'd1, s_aad_slot, {USER_W{1'b0}}};
     end else if (s_key_valid) begin
         value1_q <= s_key;
-        token1_q <= {KIND_KEY, 11'd1, s_key_slot, {USER_W{1'b0}}};
+        token1_q <= {KIND_KEY, 1'b0, 11'd1, s_key_slot, {USER_W{1'b0}}};
     end else begin
         value1_q <= s_sum;
-        token1_q <= {KIND_SUM, s_sum_k, s_sum_slot, s_sum_user};
+        token1_q <= {KIND_SUM, 1'b0, s_sum_k, s_sum_slot, s_sum_user};
     end
-    valid_q <= {valid_q[1:0], again || (gap && (s_aad_valid || s_key_valid || s_sum_valid))};
-    if (rst) valid_q <= 3'd0;
 end
 
 // ---- 1: the lowest digit that is not zero names the power; it is then done with ----
@@ -106,7 +119,8 @@ wire [1:0]        kind1;
 wire [10:0]       k1;
 wire [SLOT_W-1:0] slot1;
 wire [USER_W-1:0] user1;
-assign {kind1, k1, slot1, user1} = token1_q;
+wire              done1;
+assign {kind1, done1, k1, slot1, user1} = token1_q;
 reg  [3:0]  index;
 reg  [10:0] left;
 always @* begin
@@ -124,18 +138,21 @@ assign power_addr = {slot1, index};
 reg one2_q, one3_q;                             // times one: nothing was left to do
 always @(posedge clk) begin
     value2_q <= value1_q;
-    token2_q <= {kind1, left, slot1, user1};
-    one2_q   <= (k1 == 11'd0);
+    token2_q <= {kind1, left == 11'd0, left, slot1, user1};
+    one2_q   <= done1 || k1 == 11'd0;
     value3_q <= value2_q;
     token3_q <= token2_q;
     one3_q   <= one2_q;
 end
 
 // ---- 4 to 7: multiply ----
+wire mul_ready;
 tls_gf128_mul #(.SMALL(SMALL), .USER_W(TOKEN_W)) mul (
     .clk(clk), .rst(rst), .s_valid(valid_q[2]), .s_ready(mul_ready),
     .s_a(one3_q ? ONE : power), .s_b(value3_q), .s_user(token3_q),
     .m_valid(end_valid), .m_p(end_value),
-    .m_user({end_kind, end_k, end_slot, end_user}));
+    .m_user({end_kind, end_done, end_k, end_slot, end_user}));
+// one token at a time finds the small multiplier idle
+wire unused_ok = &{1'b0, mul_ready};
 endmodule
 `default_nettype wire
