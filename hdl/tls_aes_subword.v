@@ -5,7 +5,7 @@
 // KIND  how it is built; all kinds give the same bits after the same delay:
 //       "TABLE"  indexed constant: fastest to simulate; LUT6 parts
 //       "GATES"  Boyar-Peralta logic, cut in the middle when REGS > 0: LUT4 parts, ASIC
-//       "BRAM"   two dual-port ROMs in block memory, REGS >= 1
+//       "BLOCK"   two dual-port ROMs in block memory, REGS >= 1
 // Spec  FIPS 197, 5.1.1 (SubBytes), 5.2 (SubWord).  Model model/aes.py.
 `default_nettype none
 module tls_aes_subword #(
@@ -40,7 +40,7 @@ generate
             tls_aes_sbox_gates #(.REGS(REGS)) sbox (
                 .clk(clk), .a(a[8*i +: 8]), .y(y[8*i +: 8]));
         end
-    end else if (KIND == "BRAM" && REGS > 0) begin : bram_kind
+    end else if (KIND == "BLOCK" && REGS > 0) begin : bram_kind
         for (i = 0; i < 2; i = i + 1) begin : rom_of
             (* ram_style = "block", rom_style = "block", syn_romstyle = "EBR" *)
             reg [7:0] rom [0:255];

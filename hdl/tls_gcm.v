@@ -12,7 +12,7 @@
 //       stays off that path: AAD times H, the sum's power of H, H and its powers.
 // Order on ports byte 0 is bits 7:0, as AXI has it; inside byte 0 is the highest.
 // Spec  SP 800-38D; RFC 5288; RFC 8446 5.2, 5.3.  Model model/gcm.py.
-//       A block a clock, one more slot a record. docs/interfaces.md has the delays.
+//       A block a clock, one more beat a record. docs/interfaces.md has the delays.
 `default_nettype none
 module tls_gcm #(
     parameter SLOTS      = 64,      // key slots, a power of two
@@ -93,7 +93,7 @@ always @(posedge clk) begin
     end
 end
 
-// ---- parts to slots ----
+// ---- parts to beats ----
 wire              i_valid, i_ready, i_is_h, i_is_text, i_is_tag, i_decrypt, i_text_end;
 wire              i_early, i_inject, i_bad;
 wire [SLOT_W-1:0] i_slot;
@@ -125,7 +125,7 @@ tls_gcm_issue #(.SLOT_W(SLOT_W), .ID_W(ID_W), .SMALL(SMALL)) issue (
     .m_index(i_index), .m_early(i_early), .m_inject(i_inject), .m_k(i_k), .m_id(i_id),
     .m_bad(i_bad));
 
-// ---- slots through AES ----
+// ---- beats through AES ----
 wire              key_en, is256, usable, h_done, text_valid, text_end;
 wire [255:0]      key;
 wire [95:0]       iv;

@@ -1,7 +1,7 @@
-// tls_gcm_cipher.v - slots of the lane through AES: keystream, XOR, and what GHASH is to see.
+// tls_gcm_cipher.v - beats of the lane through AES: keystream, XOR, and what GHASH is to see.
 //
-// In    s_*      a slot from tls_gcm_issue; waits only while the small AES is busy
-//       key, iv, is256, usable   of the slot's key, two clocks after s_slot (key_en moves them)
+// In    s_*      a beat from tls_gcm_issue; waits only while the small AES is busy
+//       key, iv, is256, usable   of the key slot, two clocks after s_slot (key_en moves them)
 // Out   h_*      H for the key installation
 //       m_text_* block of text with its place, for one clock, in order (no ready: room is counted)
 //       m_*      block for GHASH, for one clock; power_addr goes out with it, the power comes
@@ -14,14 +14,14 @@
 module tls_gcm_cipher #(
     parameter SLOT_W     = 6,       // bits of a key slot's number
     parameter ID_W       = 8,       // bits of a part's name
-    parameter DEPTH      = 64,      // slots in the AES at most
+    parameter DEPTH      = 64,      // beats in the AES at most
     parameter SMALL      = 0,
     parameter SBOX       = "TABLE", // see tls_aes_subword
     parameter ROUND_REGS = 3
 ) (
     input  wire              clk,
     input  wire              rst,
-    // slots
+    // beats
     input  wire              s_valid,
     output wire              s_ready,
     input  wire [SLOT_W-1:0] s_slot,

@@ -1,8 +1,8 @@
-// tls_gcm_issue.v - turns parts of records into slots of the lane: one a clock, without a gap.
+// tls_gcm_issue.v - turns parts of records into beats of the lane: one a clock, without a gap.
 //
-// In    s_part   what a part is (docs/interfaces.md), s_axis its data, 16 bytes a beat, each byte
+// In    s_part   what a part is (docs/interfaces.md), s_axis its data, 16 bytes a word, each byte
 //                at its place in its GCM block; h_* a request to encrypt zero with a slot's key
-// Out   m_*      slots, in order: a block of the part; at the end of a record one more, which
+// Out   m_*      beats, in order: a block of the part; at the end of a record one more, which
 //                carries the length block through GHASH and counter block 1 through AES; for a
 //                part with neither an empty one, so that every part has its sum
 //       aad_*    AAD block for the jump ring, taken in the clock in which its part starts
@@ -12,7 +12,7 @@
 //       must know four blocks ahead where a part ends, and one source cannot contradict itself.
 // Order byte 0 of a block is the highest byte; bit i of keep is byte i.
 // Spec  SP 800-38D, 7.1; RFC 5288, RFC 8446 5.2.  Model model/gcm.py.
-//       4 clocks from a part's word to its first slot, a slot every clock, next part included.
+//       4 clocks from a part's word to its first beat, a beat every clock, next part included.
 `default_nettype none
 module tls_gcm_issue #(
     parameter SLOT_W = 6,           // bits of a key slot's number
@@ -45,14 +45,14 @@ module tls_gcm_issue #(
     // room behind the lane
     input  wire              text_room,
     input  wire              sum_room,
-    output wire              text_taken,        // a slot with text went out
+    output wire              text_taken,        // a beat with text went out
     output wire              sum_taken,         // a part was started
     // AAD times H
     output wire              aad_valid,
     input  wire              aad_ready,
     output wire [127:0]      aad_block,
     output wire [SLOT_W-1:0] aad_slot,
-    // slots
+    // beats
     output wire              m_valid,
     input  wire              m_ready,
     output wire [SLOT_W-1:0] m_slot,
@@ -81,7 +81,7 @@ localparam [12:0] MAX_BLOCKS = 13'd2046;        // powers of H go to 2047
 // They never wait: a part is only let in when the queue behind them will have room for it.
 localparam WAIT  = 8;                           // parts in these steps and the queue
 localparam RAW_W = SLOT_W + 2 + 64 + 128 + ID_W;
-wire             done;                          // a part has all its slots
+wire             done;                          // a part has all its beats
 reg  [3:0]       waiting_q;
 wire             take = s_part_valid && s_part_ready;
 reg              v0_q, v1_q, v2_q;
@@ -128,7 +128,7 @@ reg  [11:0] end_block1_q;                       // first block behind it
 reg  [10:0] behind1_q;                          // blocks from the first of its kind to the end
 reg  [3:0]  hi1_q;
 reg         head1_q, tail1_q, bad1_q;
-// 2: its slots
+// 2: its beats
 reg  [11:0] blocks2_q;
 reg  [10:0] k2_q;
 reg  [3:0]  hi2_q;
@@ -157,38 +157,38 @@ always @(posedge clk) begin
     inject2_q      <= head1_q && aad_len1_q != 15'd0 && aad_len1_q <= 15'd16;
     bad2_q         <= bad1_q;
 end
-wire [11:0] slots2 = blocks2_q + {11'd0, tail2_q || empty2_q};
+wire [11:0] beats2 = blocks2_q + {11'd0, tail2_q || empty2_q};
 
-// ---- parts that wait for their slots ----
+// ---- parts that wait for their beats ----
 localparam PART_W = RAW_W + 15 + 15 + 11 + 4 + 4 + 12 + 3 + 1 + 1 + 11 + 4;
 wire              part_valid, part_room;
 wire [SLOT_W-1:0] slot;
 wire              is_aad, tail, empty, inject_aad, data1, last1;
 wire [127:0]      aad;
 wire [14:0]       len, aad_len;
-wire [11:0]       slots;
+wire [11:0]       beats;
 wire [10:0]       first;
 wire [3:0]        lo, hi;
 wire [2:0]        owed1;
 axis_fifo #(.DATA_W(PART_W), .DEPTH(WAIT), .BLOCK(0)) parts (
     .clk(clk), .rst(rst),
-    .s_axis_tdata({raw2_q, len2_q, aad_len2_q, offset2_q[14:4], offset2_q[3:0], hi2_q, slots2,
-                   slots2 > 12'd4 ? 3'd5 : slots2[2:0], slots2 == 12'd1,
+    .s_axis_tdata({raw2_q, len2_q, aad_len2_q, offset2_q[14:4], offset2_q[3:0], hi2_q, beats2,
+                   beats2 > 12'd4 ? 3'd5 : beats2[2:0], beats2 == 12'd1,
                    blocks2_q == 12'd1, k2_q, tail2_q, empty2_q, inject2_q, bad2_q}),
     .s_axis_tvalid(v2_q), .s_axis_tready(part_room),
-    .m_axis_tdata({slot, m_decrypt, is_aad, m_nonce, aad, m_id, len, aad_len, first, lo, hi, slots,
+    .m_axis_tdata({slot, m_decrypt, is_aad, m_nonce, aad, m_id, len, aad_len, first, lo, hi, beats,
                    owed1, last1, data1, m_k, tail, empty, inject_aad, m_bad}),
     .m_axis_tvalid(part_valid), .m_axis_tready(done));
 
-// ---- slot by slot; of what is compared, the next slot's is made ready a clock before ----
-reg         fresh_q;                            // next slot is the part's first: not these yet
-reg  [11:0] left_q;                             // slots left, this one included
+// ---- beat by beat; of what is compared, the next beat's is made ready a clock before ----
+reg         fresh_q;                            // next beat is the part's first: not these yet
+reg  [11:0] left_q;                             // beats left, this one included
 reg  [2:0]  owed_q;                             // the same up to 5
-reg         last_q, data_end_q;                 // last slot; last block of data
+reg         last_q, data_end_q;                 // last beat; last block of data
 reg  [10:0] block_q;                            // number of the block
 reg  [1:0]  index_q;
 reg         late_q;                             // past the first LANES
-wire [11:0] left     = (fresh_q ? slots : left_q) - 12'd1;      // after this slot
+wire [11:0] left     = (fresh_q ? beats : left_q) - 12'd1;      // after this beat
 wire [10:0] block    = fresh_q ? first : block_q;
 wire [1:0]  index    = fresh_q ? 2'd0 : index_q;
 wire        is_last  = fresh_q ? last1 : last_q;

@@ -49,7 +49,7 @@ _TWICE: Final = bytes(xtime(b) for b in range(256))  # never above 255: the modu
 _SHIFTED: Final = tuple((i + 4 * (i % 4)) % 16 for i in range(16))
 
 
-def _xor(a: bytes, b: bytes) -> bytes:
+def _xor(a: bytes | bytearray, b: bytes) -> bytes:
     return bytes(x ^ y for x, y in zip(a, b, strict=True))
 
 
