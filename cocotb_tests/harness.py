@@ -136,7 +136,8 @@ def build(top: str, parameters: Parameters | None = None) -> tuple[cocotb_runner
     with FileLock(f"{folder}.lock"):
         if not (folder / "done").exists():
             folder.mkdir(exist_ok=True)
-            args: list[str] = ["-g2005"]
+            # cocotb's own module that writes waves is SystemVerilog
+            args = ["-g2012" if waves else "-g2005"]
             listed: list[Path] = list(files)
             if sim == "verilator":
                 listed.insert(0, _ports_public(top, folder / "ports.vlt"))
