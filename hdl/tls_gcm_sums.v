@@ -7,7 +7,7 @@
 //       m_cube_* H^3
 // How   a sum that is complete leaves at once; one that must be raised by H^k waits its turn for
 //       the jump ring. AAD times H waits for its part's first block, which is still in the AES:
-//       8 clocks (SMALL 12) after the part starts it is here, the block not before 18 (SMALL 14).
+//       9 clocks (SMALL 13) after the part starts it is here, the block not before 18 (SMALL 14).
 // Order byte 0 is the highest byte.
 // Spec  SP 800-38D, 6.4.  Model model/ghash.py, model/gcm.py.
 `default_nettype none

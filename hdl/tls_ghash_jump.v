@@ -76,41 +76,54 @@ assign m_key_valid = end_valid && end_kind == KIND_KEY;
 assign m_key       = end_value;
 
 // ---- 0: who goes next ----
-reg  [2:0] valid_q;                             // stages 1 to 3
-reg  [6:0] sums_q;                              // full: stages 1 to 7 that hold a sum
-reg        busy_q;                              // small: a token is in the ring
-wire       gap      = (SMALL != 0) ? !busy_q : !sums_q[6];
-wire       enters   = gap && (s_aad_valid || s_key_valid || s_sum_valid);
-wire       sum_in   = s_sum_ready && s_sum_valid;
-assign s_aad_ready = gap;
-assign s_key_ready = gap && !s_aad_valid;
-assign s_sum_ready = gap && !s_aad_valid && !s_key_valid;
-always @(posedge clk) begin
-    valid_q <= {valid_q[1:0], again || enters};
-    sums_q  <= {sums_q[5:0], again || sum_in};
-    busy_q  <= (busy_q || enters) && !(end_valid && !again);
-    if (rst) begin
-        valid_q <= 3'd0;
-        sums_q  <= 7'd0;
-        busy_q  <= 1'b0;
-    end
-end
+// `taken`: at the end of the ring is a sum, which may come round again. An AAD block was promised
+// the clock after it was taken, and is in a register by then: nothing here waits for far logic.
+reg                valid1_q, valid2_q, valid3_q;
+reg  [6:0]         sums_q;                      // full: stages 1 to 7 that hold a sum
+reg                busy_q;                      // small: a token is in the ring
+reg                aad_valid_q;
+reg  [127:0]       aad_q;
+reg  [SLOT_W-1:0]  aad_slot_q;
+wire               taken = (SMALL != 0) ? busy_q : sums_q[6];
+wire               hold  = (SMALL != 0) && s_aad_valid;     // the small ring must stay empty for it
+wire               sum_in, key_in;
+assign s_aad_ready = (SMALL != 0) ? !busy_q && !aad_valid_q : !sums_q[5];
+assign s_key_ready = !taken && !aad_valid_q && !hold;
+assign s_sum_ready = !taken && !aad_valid_q && !hold && !s_key_valid;
+assign key_in      = s_key_valid && s_key_ready;
+assign sum_in      = s_sum_valid && s_sum_ready;
 
 reg  [127:0]       value1_q, value2_q, value3_q;
 reg  [TOKEN_W-1:0] token1_q, token2_q, token3_q;
 always @(posedge clk) begin
-    if (again) begin
+    aad_valid_q <= s_aad_valid && s_aad_ready;
+    aad_q       <= s_aad;
+    aad_slot_q  <= s_aad_slot;
+    if (taken) begin
         value1_q <= end_value;
         token1_q <= {KIND_SUM, end_done, end_k, end_slot, end_user};
-    end else if (s_aad_valid) begin
-        value1_q <= s_aad;
-        token1_q <= {KIND_AAD, 1'b0, 11'd1, s_aad_slot, {USER_W{1'b0}}};
+    end else if (aad_valid_q) begin
+        value1_q <= aad_q;
+        token1_q <= {KIND_AAD, 1'b0, 11'd1, aad_slot_q, {USER_W{1'b0}}};
     end else if (s_key_valid) begin
         value1_q <= s_key;
         token1_q <= {KIND_KEY, 1'b0, 11'd1, s_key_slot, {USER_W{1'b0}}};
     end else begin
         value1_q <= s_sum;
         token1_q <= {KIND_SUM, 1'b0, s_sum_k, s_sum_slot, s_sum_user};
+    end
+    valid1_q <= again || aad_valid_q || key_in || sum_in;
+    valid2_q <= valid1_q;
+    valid3_q <= valid2_q;
+    sums_q   <= {sums_q[5:0], again || sum_in};
+    busy_q   <= (busy_q || aad_valid_q || key_in || sum_in) && !(end_valid && !again);
+    if (rst) begin
+        aad_valid_q <= 1'b0;
+        valid1_q    <= 1'b0;
+        valid2_q    <= 1'b0;
+        valid3_q    <= 1'b0;
+        sums_q      <= 7'd0;
+        busy_q      <= 1'b0;
     end
 end
 
@@ -148,7 +161,7 @@ end
 // ---- 4 to 7: multiply ----
 wire mul_ready;
 tls_gf128_mul #(.SMALL(SMALL), .USER_W(TOKEN_W)) mul (
-    .clk(clk), .rst(rst), .s_valid(valid_q[2]), .s_ready(mul_ready),
+    .clk(clk), .rst(rst), .s_valid(valid3_q), .s_ready(mul_ready),
     .s_a(one3_q ? ONE : power), .s_b(value3_q), .s_user(token3_q),
     .m_valid(end_valid), .m_p(end_value),
     .m_user({end_kind, end_done, end_k, end_slot, end_user}));
