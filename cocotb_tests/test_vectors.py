@@ -13,10 +13,9 @@ import pytest
 
 from cocotb_tests import cavp
 from cocotb_tests.harness import ROOT, Parameters, simulator
-from cocotb_tests.vectors import OWN, own_documents, run_vectors
+from cocotb_tests.vectors import CONFIGURATIONS, OWN, own_documents, run_vectors
 
-FULL: Parameters = {}
-SMALL: Parameters = {"SMALL": 1, "ROUND_REGS": 1}
+FULL, SMALL = CONFIGURATIONS["full"], CONFIGURATIONS["small"]
 CASES = 1500 + 27  # CAVP: four files of 375; RFC 8448
 
 

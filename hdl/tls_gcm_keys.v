@@ -55,7 +55,7 @@ module tls_gcm_keys #(
     input  wire [SLOT_W+3:0] jump_addr,
     output reg  [127:0]      jump_power
 );
-localparam [1:0] CIPHER_NONE = 2'd0, CIPHER_AES256 = 2'd2, CIPHER_RESERVED = 2'd3;
+`include "tls_regs.vh"              // CIPHER_*
 localparam [2:0]
     ST_IDLE    = 3'd0,                          // waits for an installation
     ST_ASK     = 3'd1,                          // asks for H
@@ -162,7 +162,7 @@ always @(posedge clk) begin
         rd_is256   <= is256_mid;
     end
     if (write) usable_q[s_key_slot] <= 1'b0;
-    if (write) is256_q[s_key_slot]  <= (s_key_cipher == CIPHER_AES256);
+    if (write) is256_q[s_key_slot]  <= (s_key_cipher == CIPHER_AES_256_GCM);
     if (m_key_valid && !refused_q && cipher_q != CIPHER_NONE) usable_q[slot_q] <= 1'b1;
     if (rst) begin
         usable_q <= {(1<<SLOT_W){1'b0}};

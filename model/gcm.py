@@ -15,20 +15,14 @@ from typing import Final
 
 from model import aes
 from model.ghash import weighted
+from model.regs import Cipher
+
+__all__ = ["Cipher", "Done", "Error", "Lane", "Part", "blocks_in"]
 
 BLOCK: Final = 16
 MAX_LEN: Final = 16640  # bytes of text in a record: RFC 8446, 5.2
 MAX_BLOCKS: Final = 2046  # of AAD and text together: powers of H go to 2047
 MAX_INLINE_AAD: Final = 16  # longer AAD comes in parts of its own
-
-
-class Cipher(IntEnum):
-    """What a key slot holds. NONE wipes it, RESERVED is refused."""
-
-    NONE = 0
-    AES_128_GCM = 1
-    AES_256_GCM = 2
-    RESERVED = 3
 
 
 KEY_BYTES: Final[Mapping[Cipher, int]] = {Cipher.AES_128_GCM: 16, Cipher.AES_256_GCM: 32}
@@ -98,7 +92,7 @@ class Lane:
         self._keys: list[_Key | None] = [None] * slots
 
     def install(self, slot: int, cipher: Cipher, key: bytes, iv: bytes) -> bool:
-        """Install a key, or wipe the slot with NONE; False when the cipher is refused."""
+        """Install a key, or wipe the slot with NONE; False when the cipher is RESERVED: refused."""
         if cipher is Cipher.RESERVED:
             return False
         if cipher is Cipher.NONE:
