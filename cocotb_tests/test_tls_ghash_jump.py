@@ -1,0 +1,275 @@
+"""tls_ghash_jump, the ring: every sum times its power, nothing lost, no gap wasted."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import cocotb
+import pytest
+from cocotb.triggers import ClockCycles, RisingEdge
+
+from cocotb_tests.harness import Parameters, simulate, simulator
+from cocotb_tests.streams import Gaps, Source, StreamRules, never, often, rng_of_test, start
+from model import gf128
+
+SLOT_W = 3
+USER_W = 12
+MAX_K = 2047
+ENDS = (0, 1, 2, 3, 4, 1023, 1024, 1025, MAX_K - 1, MAX_K)
+
+
+def rounds(k: int) -> int:
+    """Times round the ring: digits of k that are not zero in base 4, or once for none."""
+    return max(1, sum(k >> at & 3 != 0 for at in range(0, 11, 2)))
+
+
+def stored(h: int) -> list[int]:
+    """Powers that a slot has: H^(d * 4^j) at 3 * j + d - 1."""
+    return [gf128.power(h, d * 4**j) for j in range(6) for d in (1, 2, 3)][:16]
+
+
+class TokenSource(Source):
+    """A source whose value port has the name of the stream itself."""
+
+    def __init__(self, dut: Any, prefix: str, fields: tuple[str, ...], idle: Gaps) -> None:
+        super().__init__(dut, prefix, fields, idle(rng_of_test(prefix)))
+        self.signals["value"] = getattr(dut, prefix)
+        self.rules = StreamRules(dut, prefix, fields)
+        self.rules.signals["value"] = getattr(dut, prefix)
+
+
+@dataclass(frozen=True)
+class Token:
+    """One that was sent: its stream, what must become of its value, its rounds and user bits."""
+
+    stream: str
+    want: int
+    rounds: int = 1
+    user: int = 0
+
+
+class Bench:
+    """Sends tokens of the three kinds, plays the memory, and follows each token in every clock.
+
+    The header says when a token may enter and when it leaves, so that is known exactly: a token is
+    at the ring's end every `turn` clocks, and leaves the first time that its rounds are done and,
+    if it is a sum, the taker is ready.
+    """
+
+    def __init__(self, dut: Any, idle: Gaps = never, aad_idle: Gaps = never) -> None:
+        self.dut = dut
+        self.small = os.environ["SMALL"] == "1"
+        self.turn = 11 if self.small else 7
+        rng = rng_of_test("powers")
+        self.h = [rng.getrandbits(128) for _ in range(1 << SLOT_W)]
+        self.powers = [power for h in self.h for power in stored(h)]
+        self.sources = {
+            "sum": TokenSource(dut, "s_sum", ("k", "slot", "user"), idle),
+            "aad": TokenSource(dut, "s_aad", ("slot",), aad_idle),
+            "key": TokenSource(dut, "s_key", ("slot",), idle),
+        }
+        self.sent: dict[str, list[Token]] = {name: [] for name in self.sources}
+        self.inside: list[tuple[int, Token]] = []  # clock it entered in
+        self.clock = 0
+        self.entered_at: list[int] = []
+        self.left_at: list[int] = []
+        self.stalls = 0  # sums that had to go round once more
+        dut.m_sum_ready.value = 0
+        dut.power.value = 0
+        cocotb.start_soon(self._memory())
+
+    def sum(self, value: int, k: int, slot: int, user: int) -> None:
+        """Queue a sum to be multiplied by H^k."""
+        want = gf128.mul(value, gf128.power(self.h[slot], k))
+        self.sent["sum"].append(Token("sum", want, rounds(k), user))
+        self.sources["sum"].send({"value": value, "k": k, "slot": slot, "user": user})
+
+    def once(self, stream: str, value: int, slot: int) -> None:
+        """Queue an AAD block or a square, to be multiplied by H."""
+        self.sent[stream].append(Token(stream, gf128.mul(value, self.h[slot])))
+        self.sources[stream].send({"value": value, "slot": slot})
+
+    def run(self, stall: Gaps = never) -> None:
+        """Begin to follow the tokens; the taker of sums stalls like this."""
+        cocotb.start_soon(self._follow(stall))
+
+    async def _memory(self) -> None:
+        """The power two clocks after its address; noise where the address is not known."""
+        edge = RisingEdge(self.dut.clk)
+        noise = rng_of_test("noise")
+        address: int | None = None
+        while True:
+            await edge
+            power = noise.getrandbits(128) if address is None else self.powers[address]
+            self.dut.power.value = power
+            value = self.dut.power_addr.value
+            address = int(value) if value.is_resolvable else None
+
+    async def _follow(self, stall: Gaps) -> None:
+        edge = RisingEdge(self.dut.clk)
+        stalls = stall(rng_of_test("stall"))
+        dut, ready = self.dut, False
+        taken = dict.fromkeys(self.sources, 0)
+        while True:
+            next_ready = not next(stalls)
+            if next_ready != ready:
+                dut.m_sum_ready.value = int(next_ready)
+            ready = next_ready
+            await edge
+            self.clock += 1
+            # who is at the end, and who of them leaves
+            at_end = [
+                (clock, token)
+                for clock, token in self.inside
+                if clock < self.clock and (self.clock - clock) % self.turn == 0
+            ]
+            assert len(at_end) <= 1
+            out = dict.fromkeys(("sum", "aad", "key"), None) | {
+                token.stream: token
+                for clock, token in at_end
+                if (self.clock - clock) // self.turn >= token.rounds
+            }
+            for stream, token in out.items():
+                self._check(stream, token)
+                if token is not None and (stream != "sum" or ready):
+                    self.inside = [one for one in self.inside if one[1] is not token]
+                    self.left_at.append(self.clock)
+                elif token is not None:
+                    self.stalls += 1
+            # who enters: where no sum comes round; the small ring holds one token at a time
+            if self.small:
+                gap = not self.inside and not at_end
+            else:
+                gap = not any(token.stream == "sum" for _, token in at_end)
+            for stream in ("aad", "key", "sum"):
+                is_ready = getattr(dut, f"s_{stream}_ready").value == 1
+                assert is_ready == gap, f"s_{stream}_ready is {is_ready} in clock {self.clock}"
+                if getattr(dut, f"s_{stream}_valid").value == 1:
+                    if gap:
+                        self.inside.append((self.clock, self.sent[stream][taken[stream]]))
+                        self.entered_at.append(self.clock)
+                        taken[stream] += 1
+                    gap = False
+
+    def _check(self, stream: str, token: Token | None) -> None:
+        """An output has just the token that is due in this clock, or none."""
+        valid = getattr(self.dut, f"m_{stream}_valid").value == 1
+        assert valid == (token is not None), f"m_{stream}_valid is {valid} in clock {self.clock}"
+        if token is not None:
+            got = int(getattr(self.dut, f"m_{stream}").value)
+            assert got == token.want, f"{stream}: {got:032x}, model says {token.want:032x}"
+            if stream == "sum":
+                assert int(self.dut.m_sum_user.value) == token.user
+
+    async def finish(self) -> None:
+        """Wait until every token has come out, once."""
+        while len(self.left_at) < sum(map(len, self.sent.values())):
+            await RisingEdge(self.dut.clk)
+        await ClockCycles(self.dut.clk, 3 * self.turn)
+        assert not self.inside
+        for source in self.sources.values():
+            assert not source.rules.broken
+
+
+def some_k(rng: random.Random) -> int:
+    """Any k, often one with few digits or at an end."""
+    return rng.choice([rng.choice(ENDS), 1 << rng.randrange(11), rng.randint(0, MAX_K)])
+
+
+def count() -> int:
+    """Sums to send in a test."""
+    return int(os.environ["SUMS"])
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def sums_reach_their_power(dut: Any) -> None:
+    """At full load: all slots, all digits, the ends. A round takes one clock of the ring."""
+    rng = rng_of_test()
+    bench = Bench(dut)
+    await start(dut)
+    ks = [*ENDS, *(d * 4**j for j in range(5) for d in (1, 2, 3))]
+    ks += [rng.randint(0, MAX_K) for _ in range(count())]
+    rng.shuffle(ks)
+    for user, k in enumerate(ks):
+        bench.sum(rng.getrandbits(128), k, user % len(bench.h), user)
+    bench.run()
+    await bench.finish()
+    # each sum takes its rounds, and the clock in which it leaves is nobody's; at the end the
+    # last ones are alone
+    turns = sum(rounds(k) + 1 for k in ks) + 7 * 7
+    small_clocks = sum(11 * rounds(k) + 1 for k in ks)
+    took = bench.left_at[-1] - bench.entered_at[0] + 1
+    assert took <= (small_clocks if bench.small else turns)
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.parametrize(idle=[never, often], stall=[never, often])
+async def mixed_tokens_come_out_right(dut: Any, idle: Gaps, stall: Gaps) -> None:
+    """Sums, AAD blocks and squares in one ring; sums that cannot leave go round unharmed."""
+    rng = rng_of_test()
+    # AAD that never pauses would be all there is: it is first in line
+    bench = Bench(dut, idle, often)
+    await start(dut)
+    for user in range(count()):
+        slot = rng.randrange(len(bench.h))
+        bench.sum(rng.getrandbits(128), some_k(rng), slot, user)
+        if rng.random() < 0.5:
+            bench.once("aad", rng.getrandbits(128), rng.randrange(len(bench.h)))
+        if rng.random() < 0.2:
+            bench.once("key", rng.getrandbits(128), rng.randrange(len(bench.h)))
+    bench.run(stall)
+    await bench.finish()
+    assert (bench.stalls > 0) == (stall is often)
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def aad_never_waits_but_for_a_sum_that_comes_round(dut: Any) -> None:
+    """AAD without a pause, sums and squares waiting: it takes every gap, then they have theirs."""
+    rng = rng_of_test()
+    bench = Bench(dut)
+    await start(dut)
+    for n in range(12):
+        bench.sum(rng.getrandbits(128), MAX_K, n % len(bench.h), n)
+        bench.once("key", rng.getrandbits(128), n % len(bench.h))
+    for n in range(count()):
+        bench.once("aad", rng.getrandbits(128), n % len(bench.h))
+    bench.run()
+    await bench.finish()
+    aad = bench.sources["aad"].when
+    assert bench.sources["key"].when[0] > aad[-1]
+    assert bench.sources["sum"].when[0] > bench.sources["key"].when[-1]
+    period = bench.turn + 1 if bench.small else 1
+    assert aad == list(range(aad[0], aad[0] + period * len(aad), period))
+
+
+@cocotb.test(timeout_time=100, timeout_unit="us")
+async def reset_drops_what_is_inside(dut: Any) -> None:
+    """Nothing of the time before a reset comes out after it, and the ring takes tokens again."""
+    rng = rng_of_test()
+    bench = Bench(dut)
+    await start(dut)
+    first = 1 if bench.small else 7
+    for n in range(first):
+        bench.sources["sum"].send({"value": n, "k": MAX_K, "slot": 0, "user": n})
+    while bench.sources["sum"].queue:
+        await RisingEdge(dut.clk)
+    await ClockCycles(dut.clk, 9)
+    dut.rst.value = 1
+    await RisingEdge(dut.clk)
+    dut.rst.value = 0
+    await RisingEdge(dut.clk)
+    for n in range(3):
+        bench.sum(rng.getrandbits(128), some_k(rng), n, n)
+    bench.run()
+    await bench.finish()
+
+
+@pytest.mark.parametrize("small", [0, 1])
+def test_tls_ghash_jump(small: int) -> None:
+    quick = simulator() == "icarus"
+    env = {"SMALL": str(small), "SUMS": str(30 if quick else 100 if small else 300)}
+    parameters: Parameters = {"SMALL": small, "SLOT_W": SLOT_W, "USER_W": USER_W}
+    simulate("tls_ghash_jump", __name__, parameters, env=env)
