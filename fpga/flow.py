@@ -22,17 +22,25 @@ class ToolError(Exception):
     """A tool is missing or has failed; the text says which, and where its log is."""
 
 
-def run(tool: str, args: list[str], log: Path) -> str:
-    """Run a tool with its output in `log`; returns the output, raises ToolError on failure."""
+def run(tool: str, args: list[str], log: Path, makes: Path | None = None) -> str:
+    """Run a tool with its output in `log`, and return that.
+
+    Raises:
+        ToolError: it is missing, failed, or did not write `makes`, whatever its exit code.
+    """
     path = shutil.which(tool, path=f"{Path(sys.executable).parent}") or shutil.which(tool)
     if path is None:
         raise ToolError(f"{tool} is not installed: make setup-synth")
     log.parent.mkdir(parents=True, exist_ok=True)
+    if makes is not None:
+        makes.unlink(missing_ok=True)
     with log.open("w") as out:
         code = subprocess.run([path, *args], stdout=out, stderr=subprocess.STDOUT).returncode
     text = log.read_text()
     if code:
         raise ToolError(f"{tool} failed, see {log}:\n{text[-1500:]}")
+    if makes is not None and not makes.exists():
+        raise ToolError(f"{tool} ended without writing {makes.name}, see {log}")
     return text
 
 
@@ -55,6 +63,7 @@ def ports(top: str) -> dict[str, tuple[str, int]]:
         ["-q", "-p", f"read_verilog -I{HDL} {sources()}; hierarchy -top {top}; proc; "
          f"cd {top}; delete t:*; write_json -selected {out}"],
         OUT / f"{top}.ports.log",
+        makes=out,
     )  # fmt: skip
     module: dict[str, Any] = json.loads(out.read_text())["modules"][top]
     return {name: (p["direction"], len(p["bits"])) for name, p in module["ports"].items()}

@@ -32,6 +32,7 @@ def synthesise(top: str, sbox: str, stem: Path) -> None:
         ["-q", "-p", f"read_verilog -I{HDL} {sources()} {stem}.v; "
          f"synth_ecp5 -nowidelut -top harness -json {stem}.json"],
         stem.with_suffix(".yosys.log"),
+        makes=stem.with_suffix(".json"),
     )  # fmt: skip
 
 

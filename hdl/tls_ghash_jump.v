@@ -4,7 +4,7 @@
 //       s_aad   an AAD block to multiply by H; first of all in line
 //       s_key   H^2 to multiply by H, while a key is installed
 // Out   m_sum   sum * H^k, in any order, with its user bits
-//       m_aad   AAD block * H, in order, a fixed time after it was taken (no ready)
+//       m_aad   AAD block * H, in order, 8 clocks after it was taken (SMALL 12; no ready)
 //       m_key   H^3 (no ready)
 // How   one multiplier in a ring. A token goes round once for each digit of k that is not zero,
 //       in base 4, multiplied by the stored power H^(d * 4^j): six times at the most. Where a
