@@ -134,7 +134,7 @@ async def reset_empties_it(dut: Any) -> None:
         await bench.idle(fill + 8)
         assert bench.source.sent == sent
         dut.rst.value = 1
-        await ClockCycles(dut.clk, 2)
+        await RisingEdge(dut.clk)
         dut.rst.value = 0
         await RisingEdge(dut.clk)
         assert bench.ends == (1, 0)

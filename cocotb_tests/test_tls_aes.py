@@ -165,7 +165,7 @@ async def reset_drops_what_is_inside(dut: Any) -> None:
         await RisingEdge(dut.clk)
     await ClockCycles(dut.clk, 3)
     dut.rst.value = 1
-    await ClockCycles(dut.clk, 2)
+    await RisingEdge(dut.clk)
     dut.rst.value = 0
     before = bench.source.sent
     after = list(random_jobs(rng, 3))

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cocotb_tests.harness import simulate, simulator
 from cocotb_tests.lane import LaneBench, Sent, xor
 from cocotb_tests.streams import Gaps, never, often, rng_of_test
-from model.gcm import BLOCK, MAX_INLINE_AAD, MAX_LEN, Cipher, Error, Lane, Part
+from model.gcm import BLOCK, MAX_BLOCKS, MAX_INLINE_AAD, MAX_LEN, Cipher, Error, Lane, Part
 
 CONFIGURATIONS = {
     "full": {},
@@ -25,6 +25,7 @@ CONFIGURATIONS = {
 }
 # Icarus needs about a second for a hundred clocks of the full pipeline: there it gets the short
 # tests, and the small configuration the others
+MOST_AAD = (MAX_BLOCKS - MAX_LEN // BLOCK) * BLOCK  # beside the longest text
 SHORT = ("a_record_each_way", "a_key_is_wiped", "bad_parts_are_told_and_nothing_hangs")
 
 
@@ -310,7 +311,9 @@ async def bad_parts_are_told_and_nothing_hangs(dut: Any) -> None:
         Part(0, False, 1, 0, 0, rng.randbytes(1)),
         Part(0, True, 1, 20, 21, b""),  # begins beyond
         Part(0, True, 1, MAX_LEN + 1, 0, rng.randbytes(16)),
-        Part(0, False, 1, 16, 0, rng.randbytes(17), b"", 16, is_aad=True),
+        Part(0, False, 1, 16, 0, rng.randbytes(18), b"", 17, is_aad=True),
+        Part(0, False, 1, 16, 0, rng.randbytes(16), b"", 16, is_aad=True),  # would count twice
+        Part(0, False, 1, MAX_LEN, 0, rng.randbytes(16), b"", MOST_AAD + 1, is_aad=True),
         Part(0, True, 1, MAX_LEN, 0, rng.randbytes(16), b"", 32767),  # powers of H run out
         Part(0, True, 1, 0x7FFF, 0x7FFF, rng.randbytes(5)),
     ]
@@ -325,6 +328,75 @@ async def bad_parts_are_told_and_nothing_hangs(dut: Any) -> None:
         assert (one.error, bytes(one.text), one.sum) == (Error.BAD_PART, bytes(size), bytes(16))
     for parts in sent_good:
         check_record(good, True, parts)
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def the_furthest_jump_is_right(dut: Any) -> None:
+    """The first block of the most AAD and text that a record may have: H^2047."""
+    rng = rng_of_test()
+    bench = LaneBench(dut)
+    model = Lane(bench.slots)
+    await bench.start()
+    (key, iv) = (await keyed(bench, rng, 1))[0]
+    model.install(0, Cipher(len(key) // 16), key, iv)
+    part = Part(0, False, 1, MAX_LEN, 0, rng.randbytes(16), b"", MOST_AAD, is_aad=True)
+    sent = bench.send(part)
+    await bench.drain()
+    assert (sent.error, sent.sum) == (Error.NONE, model.process(part).sum)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def a_stream_of_empty_records_holds_nobody_up(dut: Any) -> None:
+    """Records of one beat each, as fast as they go in: a key and a sum on its way still get in."""
+    rng = rng_of_test()
+    bench = LaneBench(dut)
+    await bench.start()
+    keys = await keyed(bench, rng, 2)
+    count = 60 if quick() else 400
+    empty = Record(0, *keys[0], 1, b"", rng.randbytes(13))
+    long = Record(1, *keys[1], 2, rng.randbytes(1000), rng.randbytes(13))
+    sent, halves = [], []
+    for n in range(count):
+        if n == count // 4:
+            halves = [bench.send(part) for part in long.parts([5], True)]
+        sent.append([bench.send(part) for part in empty.parts([], True)])
+    bench.install(2, Cipher.AES_256_GCM, rng.randbytes(32))
+    await bench.installed(3)
+    assert len(sent) - bench.open_sums < count // 2, "the key waited for the stream to end"
+    await bench.drain()
+    check_record(long, True, halves)
+    later = [s[0] for s in sent[count // 4 :] if s[0].sum_clock < halves[0].sum_clock]
+    assert len(later) < count // 2, "the sum waited for the stream to end"
+    for one in sent:
+        check_record(empty, True, one)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def a_part_has_one_key_from_end_to_end(dut: Any) -> None:
+    """A key that changes while a part of its slot goes in: old key, none or the new one, whole."""
+    rng = rng_of_test()
+    bench = LaneBench(dut)
+    await bench.start()
+    size = 100 if quick() else 600
+    text = rng.randbytes(size)
+    old, new = rng.randbytes(16), rng.randbytes(32)
+    ways = {AESGCM(key).encrypt(bytes(12), text, None)[:size]: key.hex() for key in (old, new)} | {
+        bytes(size): "none"
+    }
+    seen = set()
+    for delay in range(0, 40, 9 if quick() else 3):
+        before = len(bench.answers)
+        bench.install(0, Cipher.AES_128_GCM, old)
+        await bench.installed(before + 1)
+        sent = [bench.send(Part(0, False, 0, size, 0, text)) for _ in range(8)]
+        await ClockCycles(dut.clk, delay)
+        bench.install(0, Cipher.AES_256_GCM, new)
+        await bench.drain()
+        await bench.installed(before + 2)
+        for one in sent:
+            assert bytes(one.text) in ways, f"a mixture, error {one.error}"
+            seen.add(ways[bytes(one.text)])
+    assert seen >= {old.hex(), "none"}
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")

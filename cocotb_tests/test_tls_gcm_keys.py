@@ -24,6 +24,16 @@ ANSWER = ("slot", "refused")
 
 
 @dataclass(frozen=True)
+class Read:
+    """What the key port gives; of a key for AES-128, its 16 bytes."""
+
+    key: bytes
+    iv: bytes
+    is256: bool
+    usable: bool
+
+
+@dataclass(frozen=True)
 class Install:
     """A key for a slot. `key` fills its field: what follows a short key is noise."""
 
@@ -33,31 +43,24 @@ class Install:
     iv: bytes
 
     @property
-    def used(self) -> bytes:
-        """The bytes that are the key."""
-        return self.key[: 16 if self.cipher is Cipher.AES_128_GCM else 32]
+    def read(self) -> Read:
+        """What the key port must give when this is installed."""
+        if self.cipher is Cipher.NONE:
+            return Read(bytes(16), bytes(12), False, False)
+        is256 = self.cipher is Cipher.AES_256_GCM
+        return Read(self.key[: 32 if is256 else 16], self.iv, is256, True)
 
     @property
     def h(self) -> int:
         """The hash key; zero after a wipe."""
         wiped = self.cipher is Cipher.NONE
-        return 0 if wiped else int.from_bytes(aes.encrypt(self.used, bytes(16)))
+        return 0 if wiped else int.from_bytes(aes.encrypt(self.read.key, bytes(16)))
 
     @property
     def powers(self) -> list[int]:
         """H^(d * 4^j) at 3 * j + d - 1."""
         exponents = [d * 4**j for j in range(6) for d in (1, 2, 3)][:POWERS]
         return [gf128.power(self.h, k) for k in exponents]
-
-
-@dataclass(frozen=True)
-class Read:
-    """What the key port gives."""
-
-    key: bytes
-    iv: bytes
-    is256: bool
-    usable: bool
 
 
 def some(rng: random.Random, slot: int, cipher: Cipher | None = None) -> Install:
@@ -98,8 +101,19 @@ class Bench:
             getattr(dut, name).value = 0
         for name in ("h_block", "cube_value", "hash_addr", "jump_addr"):
             getattr(dut, name).value = 0
-        for part in (self._watch(), self._aes(stall), self._ring(stall)):
-            cocotb.start_soon(part)
+        self.hold = ""  # requests of this stream are not taken
+        self.stall = stall
+        cocotb.start_soon(self._watch())
+        self._players: list[Any] = []
+        self.play()
+
+    def play(self) -> None:
+        """Start as AES and jump ring; again, and they forget what they were asked."""
+        for player in self._players:
+            player.cancel()
+        self.dut.h_done.value = 0
+        self.dut.cube_done.value = 0
+        self._players = [cocotb.start_soon(part) for part in (self._aes(), self._ring())]
 
     def _stalls(self, stalls: Iterator[bool]) -> Iterator[bool]:
         for stall in stalls:
@@ -107,6 +121,7 @@ class Bench:
 
     async def start(self) -> None:
         """Start the clock and reset."""
+        self.dut.s_key_hold.value = 0
         await start(self.dut)
 
     def send(self, install: Install) -> None:
@@ -147,7 +162,7 @@ class Bench:
         """Wait until a request is taken; ready comes and goes by itself."""
         valid, port = getattr(self.dut, f"{prefix}_valid"), getattr(self.dut, f"{prefix}_ready")
         while True:
-            up = next(ready)
+            up = next(ready) and prefix != self.hold
             port.value = int(up)
             await self.edge
             if up and self.dut.rst.value == 0 and valid.value == 1:
@@ -164,9 +179,9 @@ class Bench:
         done.value = 0
         port.value = rng_of_test("after").getrandbits(128)  # it counts in that clock alone
 
-    async def _aes(self, stall: Gaps) -> None:
+    async def _aes(self) -> None:
         rng = rng_of_test("aes")
-        ready = (not gap for gap in stall(rng))
+        ready = (not gap for gap in self.stall(rng))
         while True:
             await self._request("h", ready)
             install = self.taken[-1]
@@ -177,9 +192,9 @@ class Bench:
             block = rng.getrandbits(128) if wiped else install.h
             await self._answer("h", self.dut.h_block, block, rng.choice([1, 3, 45]))
 
-    async def _ring(self, stall: Gaps) -> None:
+    async def _ring(self) -> None:
         rng = rng_of_test("ring")
-        ready = (not gap for gap in stall(rng))
+        ready = (not gap for gap in self.stall(rng))
         while True:
             await self._request("cube", ready)
             install, square = self.taken[-1], int(self.dut.cube_square.value)
@@ -211,12 +226,10 @@ class Bench:
     def port(self) -> Read:
         """What the key port shows in this clock."""
         dut = self.dut
-        return Read(
-            int(dut.rd_key.value).to_bytes(32),
-            int(dut.rd_iv.value).to_bytes(12),
-            dut.rd_is256.value == 1,
-            dut.rd_usable.value == 1,
-        )
+        is256 = dut.rd_is256.value == 1
+        key = int(dut.rd_key.value).to_bytes(32)[: 32 if is256 else 16]
+        iv = int(dut.rd_iv.value).to_bytes(12)
+        return Read(key, iv, is256, dut.rd_usable.value == 1)
 
     async def read(self, slot: int) -> Read:
         """A slot's key, two clocks after its number."""
@@ -228,13 +241,7 @@ class Bench:
 
     async def check(self, install: Install) -> None:
         """The slot has all that this installation gave it, at every port."""
-        wiped = install.cipher is Cipher.NONE
-        got = await self.read(install.slot)
-        size = len(install.used)
-        assert got.usable == (not wiped)
-        assert got.is256 == (install.cipher is Cipher.AES_256_GCM)
-        assert got.key[:size] == (bytes(size) if wiped else install.used)
-        assert got.iv == (bytes(12) if wiped else install.iv)
+        assert await self.read(install.slot) == install.read
         for port in ("hash", "jump"):
             assert await self.powers(port, install.slot) == install.powers, f"{port}, {install}"
 
@@ -269,7 +276,8 @@ async def a_wipe_leaves_zeros(dut: Any) -> None:
     installs = [some(rng, slot, Cipher.AES_256_GCM) for slot in (1, 3, 2)]
     await bench.install(*installs)
     await bench.install(some(rng, 3, Cipher.NONE))
-    assert await bench.read(3) == Read(bytes(32), bytes(12), False, False)
+    assert await bench.read(3) == Read(bytes(16), bytes(12), False, False)
+    assert dut.rd_key.value == 0
     for port in ("hash", "jump"):
         assert await bench.powers(port, 3) == [0] * POWERS
     await bench.check(installs[0])
@@ -340,10 +348,12 @@ async def a_read_moves_with_rd_en_alone(dut: Any) -> None:
     rng = rng_of_test()
     bench = Bench(dut)
     await bench.start()
-    installs = [some(rng, slot, Cipher.AES_256_GCM) for slot in range(bench.slots)]
+    ciphers = [Cipher.AES_128_GCM, Cipher.AES_256_GCM, Cipher.NONE]
+    installs = [some(rng, slot, ciphers[slot % 3]) for slot in range(bench.slots)]
     await bench.install(*installs)
-    reads = [Read(one.key, one.iv, True, True) for one in installs]
-    middle = out = await bench.read(0)  # the same number for three clocks: in both registers
+    reads = [one.read for one in installs]
+    await bench.read(0)
+    middle = out = reads[0]  # its number was there for three clocks: it is in both registers
     for _ in range(200):
         slot, moves = rng.randrange(bench.slots), rng.random() < 0.5
         dut.rd_slot.value = slot
@@ -363,7 +373,7 @@ async def other_slots_are_read_meanwhile(dut: Any) -> None:
     installs = [some(rng, slot) for slot in range(bench.slots)]
     await bench.install(*installs)
     powers = [one.powers for one in installs]
-    expected: list[tuple[bytes, int]] = []  # of the clocks before
+    expected: list[tuple[Read, int]] = []  # of the clocks before
     for install in (some(rng, 0), some(rng, 0, Cipher.NONE)):
         bench.send(install)
     dut.rd_en.value = 1
@@ -373,27 +383,31 @@ async def other_slots_are_read_meanwhile(dut: Any) -> None:
         dut.hash_addr.value = slot * POWERS + index
         await bench.edge
         if len(expected) >= 2:
-            assert (bench.port().key, int(dut.hash_power.value)) == expected[-2]
-        expected.append((installs[slot].key, powers[slot][index]))
+            assert (bench.port(), int(dut.hash_power.value)) == expected[-2]
+        expected.append((installs[slot].read, powers[slot][index]))
 
 
 @cocotb.test(timeout_time=100, timeout_unit="us")
-async def reset_leaves_no_slot_usable(dut: Any) -> None:
-    """In the middle of an installation, wherever it stands; after it a key can be installed."""
+@cocotb.parametrize(where=["h", "cube", "answer"])
+async def reset_leaves_no_slot_usable(dut: Any, where: str) -> None:
+    """While an installation asks for H or H^3, or answers; after it a key can be installed."""
     rng = rng_of_test()
     bench = Bench(dut)
     await bench.start()
-    installs = [some(rng, slot, Cipher.AES_256_GCM) for slot in range(3)]
-    await bench.install(*installs)
-    bench.send(some(rng, 3))
-    while len(bench.taken) < 4:
+    await bench.install(*(some(rng, slot, Cipher.AES_256_GCM) for slot in range(3)))
+    bench.hold, bench.answer_open = where, where != "answer"
+    waits = dut.m_key_valid if where == "answer" else getattr(dut, f"{where}_valid")
+    bench.send(some(rng, 3, Cipher.AES_256_GCM))
+    while waits.value == 0:
         await bench.edge
-    while dut.cube_valid.value == 0:
-        await bench.edge
+    await ClockCycles(dut.clk, 30)
+    assert waits.value == 1
     dut.rst.value = 1
-    await ClockCycles(dut.clk, 60)  # the test's AES and ring answer what they were asked before
+    bench.play()
+    await bench.edge
     dut.rst.value = 0
-    await ClockCycles(dut.clk, 2)
+    bench.hold, bench.answer_open = "", True
+    await bench.edge
     assert (dut.s_key_ready.value, dut.m_key_valid.value) == (1, 0)
     assert (dut.h_valid.value, dut.cube_valid.value) == (0, 0)
     for slot in range(bench.slots):

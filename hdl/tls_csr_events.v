@@ -2,7 +2,8 @@
 //
 // In    s_event  an event; always taken, so that no datapath waits for the host
 //       rd_*     rd_done: the read of rd_addr is answered in this clock with rd_data
-// Out   waiting  events in the queue; the words of the first are zero when there is none
+//       lost_before  the host has not seen yet that one was lost
+// Out   some     an event waits; its words read zero when none does
 // Error lost: one clock, for an event that found the queue full; those before it stay
 // Spec  docs/registers.md, Event queue. An event can be read the clock after it came.
 `default_nettype none

@@ -9,14 +9,15 @@
 // Error a part for a slot without key, or one that does not fit its record: its text is zero, its
 //       sum is zero and tells why. All streams by the four stream rules (docs/interfaces.md).
 // How   issue -> AES (data waits in a queue) -> XOR -> GHASH -> sum. What is not a block of text
-//       stays off that path: AAD times H, the sum's power of H, H and its powers.
+//       stays off that path: AAD times H, the sum's power of H, the powers of H.
 // Order on ports byte 0 is bits 7:0, as AXI has it; inside byte 0 is the highest.
 // Spec  SP 800-38D; RFC 5288; RFC 8446 5.2, 5.3.  Model model/gcm.py.
-//       A block a clock, one more beat a record. docs/interfaces.md has the delays.
+//       A block a clock, one more beat a record. docs/interfaces.md has the delays, and what
+//       short parts of long records cost.
 `default_nettype none
 module tls_gcm #(
     parameter SLOTS      = 64,      // key slots, a power of two
-    parameter SMALL      = 0,       // 1: one AES round a clock, serial GHASH
+    parameter SMALL      = 0,       // 1: one AES round at a time, serial GHASH; ROUND_REGS 1
     parameter SBOX       = "TABLE", // "TABLE", "GATES", "BLOCK": see tls_aes_subword
     parameter ROUND_REGS = 3,       // registers (SMALL: clocks) an AES round
     parameter ID_W       = 8        // bits of a part's name
@@ -105,7 +106,7 @@ wire [2:0]        i_owed;
 wire [1:0]        i_index;
 wire [10:0]       i_k;
 wire [ID_W-1:0]   i_id;
-wire              h_valid, h_ready, aad_valid, aad_ready;
+wire              h_valid, h_ready, aad_valid, aad_ready, key_idle, key_hold;
 wire [SLOT_W-1:0] h_slot, aad_slot;
 wire [127:0]      aad_block;
 tls_gcm_issue #(.SLOT_W(SLOT_W), .ID_W(ID_W), .SMALL(SMALL)) issue (
@@ -115,6 +116,7 @@ tls_gcm_issue #(.SLOT_W(SLOT_W), .ID_W(ID_W), .SMALL(SMALL)) issue (
     .s_part_len(s_part_len), .s_part_aad_len(s_part_aad_len), .s_part_offset(s_part_offset),
     .s_part_bytes(s_part_bytes), .s_part_aad(s_part_aad), .s_part_id(s_part_id),
     .s_axis_tvalid(s_axis_tvalid), .s_axis_tready(s_axis_tready), .s_axis_tdata(s_axis_tdata),
+    .key_valid(s_key_valid && key_idle), .key_slot(s_key_slot), .key_hold(key_hold),
     .h_valid(h_valid), .h_ready(h_ready), .h_slot(h_slot),
     .text_room(!texts_q[TEXT_W-1]), .sum_room(!parts_q[PART_W-1]),
     .text_taken(text_taken), .sum_taken(sum_taken),
@@ -188,7 +190,8 @@ wire unused_ok = &{1'b0, texts_room, sums_room, iv_swapped[31:0]};
 // ---- keys ----
 tls_gcm_keys #(.SLOT_W(SLOT_W)) keys (
     .clk(clk), .rst(rst),
-    .s_key_valid(s_key_valid), .s_key_ready(s_key_ready), .s_key_slot(s_key_slot),
+    .s_key_valid(s_key_valid), .s_key_ready(s_key_ready), .s_key_hold(key_hold),
+    .s_key_idle(key_idle), .s_key_slot(s_key_slot),
     .s_key_cipher(s_key_cipher), .s_key_key({swap(s_key_key[127:0]), swap(s_key_key[255:128])}),
     .s_key_iv(iv_swapped[127:32]),
     .m_key_valid(m_key_valid), .m_key_ready(m_key_ready), .m_key_slot(m_key_slot),

@@ -4,8 +4,8 @@
 //       key, iv, is256, usable   of the key slot, two clocks after s_slot (key_en moves them)
 // Out   h_*      H for the key installation
 //       m_text_* block of text with its place, for one clock, in order (no ready: room is counted)
-//       m_*      block for GHASH, for one clock; power_addr goes out with it, the power comes
-//                two clocks later, so that is when tls_gcm_sums hashes it
+//       m_*      block for GHASH, for one clock; power_addr goes out a clock before it and the
+//                power comes a clock after it, which is when tls_gcm_sums hashes it
 // Error no key, or a bad part: text is zero, m_error tells.
 // How   the block waits in a queue while its counter block is in the AES, whatever that takes.
 // Order byte 0 is the highest byte; bit i of keep is byte i.
@@ -141,12 +141,18 @@ wire [127:0] x    = b_data ^ ks;
 // H^owed up to H^4: stored power number 0 to 3; the small GHASH has one lane and needs H
 wire [1:0]   power = (SMALL != 0) ? 2'd0 : b_owed > 3'd4 ? 2'd3 : b_owed[1:0] - 2'd1;
 
+// a part whose first beat found no key has none to its end, even if one is installed meanwhile
+reg          usable_q;
+wire         first    = b_early && b_index == 2'd0;
+wire         have_key = first ? b_usable : usable_q;
+always @(posedge clk) if (ks_valid && !b_is_h) usable_q <= have_key;
+
 assign h_done     = ks_valid && b_is_h;
 assign h_block    = ks;
 assign power_addr = {b_slot, 2'd0, power};
 always @(posedge clk) begin
     m_text_valid <= ks_valid && b_is_text;
-    m_text       <= (b_usable && !b_bad) ? x & mask : 128'd0;
+    m_text       <= (have_key && !b_bad) ? x & mask : 128'd0;
     m_text_keep  <= b_keep;
     m_text_end   <= b_text_end;
     m_valid      <= ks_valid && !b_is_h;
@@ -159,7 +165,7 @@ always @(posedge clk) begin
     m_k          <= b_k;
     m_slot       <= b_slot;
     m_id         <= b_id;
-    m_error      <= b_bad ? ERROR_BAD_PART : b_usable ? ERROR_NONE : ERROR_NO_KEY;
+    m_error      <= b_bad ? ERROR_BAD_PART : have_key ? ERROR_NONE : ERROR_NO_KEY;
     if (rst) begin
         m_text_valid <= 1'b0;
         m_valid      <= 1'b0;

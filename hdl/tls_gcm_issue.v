@@ -6,6 +6,8 @@
 //                carries the length block through GHASH and counter block 1 through AES; for a
 //                part with neither an empty one, so that every part has its sum
 //       aad_*    AAD block for the jump ring, taken in the clock in which its part starts
+// Keys  a part has one state of its slot from the first beat to the last: an installation waits
+//       until a part of its slot has all its beats, and the next part until it is taken.
 // Error a part that does not fit its record or a record longer than the lane takes is marked
 //       `bad`; it runs through like any other, by its own count of bytes.
 // Why   the count of blocks is taken from the part's word, never from the data: the multiplier
@@ -38,6 +40,10 @@ module tls_gcm_issue #(
     input  wire              s_axis_tvalid,
     output wire              s_axis_tready,
     input  wire [127:0]      s_axis_tdata,
+    // an installation that could be taken now; a part of its slot that has started goes first
+    input  wire              key_valid,
+    input  wire [SLOT_W-1:0] key_slot,
+    output wire              key_hold,
     // H
     input  wire              h_valid,
     output wire              h_ready,
@@ -74,7 +80,7 @@ module tls_gcm_issue #(
     output wire              m_bad
 );
 localparam        LANES   = (SMALL != 0) ? 1 : 4;   // of GHASH
-localparam [14:0] MAX_LEN    = 15'd16640;       // RFC 8446 5.2: 2^14 + 256
+localparam [14:0] MAX_LEN    = 15'd16640;       // no tighter than RFC 8446 5.2, where 2^14 + 256 has the tag
 localparam [12:0] MAX_BLOCKS = 13'd2046;        // powers of H go to 2047
 
 // ---- three steps from a part's word to what it is made of, one adder deep each ----
@@ -147,6 +153,7 @@ always @(posedge clk) begin
     head1_q        <= !is_aad0_q && offset0_q == 15'd0 && whole0;
     tail1_q        <= !is_aad0_q && end0_q == {1'b0, len0_q} && whole0;
     bad1_q         <= end0_q > {1'b0, size0} || len0_q > MAX_LEN
+                   || (is_aad0_q && aad_len0_q <= 15'd16)
                    || {1'b0, text_blocks0_q} + {1'b0, aad_blocks0_q} > MAX_BLOCKS;
 
     // blocks, one more with the tail's beat, less the first beat: a - b - 1 + tail
@@ -203,11 +210,13 @@ wire        is_text  = is_data && !is_aad;
 wire        data_end = fresh_q ? end1 : data_end_q;
 wire        inject   = fresh_q && inject_aad;
 
+wire        key_mine = key_slot == slot;
 wire        ok       = part_valid && !h_valid
                     && (!is_data || s_axis_tvalid) && (!is_text || text_room)
-                    && (!fresh_q || sum_room);
+                    && (!fresh_q || (sum_room && !(key_valid && key_mine)));
 wire        go       = ok && m_ready && (!inject || aad_ready);
 
+assign key_hold      = !fresh_q && key_mine;
 assign aad_valid     = ok && m_ready && inject;
 assign aad_slot      = slot;
 assign s_axis_tready = go && is_data;

@@ -8,8 +8,8 @@
 //       cube_*   asks the jump ring for H^2 * H, and takes it
 // How   powers H^(2^i) are squares of one another, H^(3 * 4^j) those of H^3: sixteen in all and
 //       one multiplication. A wipe is an installation with H = 0 that writes zeros everywhere.
-//       A slot is unusable from the clock its installation is taken to the answer; parts already
-//       in the lane for that slot must have come out before.
+//       A slot is unusable from the clock its installation is taken to the answer. The sums of
+//       parts of that slot that are in the lane then are undefined.
 // Order byte 0 of key, iv and H is the highest byte; AES-128 uses the upper half of key.
 // Spec  SP 800-38D, 6.4, 7.1.  Model model/gcm.py.
 `default_nettype none
@@ -21,6 +21,8 @@ module tls_gcm_keys #(
     // installation
     input  wire              s_key_valid,
     output wire              s_key_ready,
+    input  wire              s_key_hold,        // a part of this slot is being issued
+    output wire              s_key_idle,        // ready but for that
     input  wire [SLOT_W-1:0] s_key_slot,
     input  wire [1:0]        s_key_cipher,
     input  wire [255:0]      s_key_key,
@@ -78,7 +80,8 @@ wire take  = s_key_valid && s_key_ready;
 wire write = take && s_key_cipher != CIPHER_RESERVED;
 wire wipe  = s_key_cipher == CIPHER_NONE;
 
-assign s_key_ready   = (state_q == ST_IDLE);
+assign s_key_idle    = (state_q == ST_IDLE);
+assign s_key_ready   = s_key_idle && !s_key_hold;
 assign m_key_valid   = (state_q == ST_ANSWER);
 assign m_key_slot    = slot_q;
 assign m_key_refused = refused_q;

@@ -48,7 +48,12 @@ always @(posedge clk) begin
         z_q    <= z_d;
         v_q    <= v_d;
     end
-    if (last) busy_q <= 1'b0;
+    if (last) begin                             // nothing of a key stays behind
+        busy_q <= 1'b0;
+        a_q    <= 128'd0;
+        z_q    <= 128'd0;
+        v_q    <= 128'd0;
+    end
     if (s_valid && s_ready) begin
         busy_q <= 1'b1;
         step_q <= 3'd0;

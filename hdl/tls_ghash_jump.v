@@ -1,9 +1,10 @@
 // tls_ghash_jump.v - the multiplications that are off the main path: sums times H^k.
 //
 // In    s_sum   a part's sum that must still be multiplied by H^k, 0 <= k < 2048
-//       s_aad   an AAD block to multiply by H; first of all in line
+//       s_aad   an AAD block to multiply by H; first in line, but not twice running before others
 //       s_key   H^2 to multiply by H, while a key is installed
-// Out   m_sum   sum * H^k, in any order, with its user bits
+// Out   m_sum   sum * H^k, in any order, with its user bits; not taken, it is withdrawn and comes
+//               again a round later (the one stream that does not keep what it offers)
 //       m_aad   AAD block * H, in order, 8 clocks after it was taken (SMALL 12; no ready)
 //       m_key   H^3 (no ready)
 // How   one multiplier in a ring. A token goes round once for each digit of k that is not zero,
@@ -85,9 +86,11 @@ reg                aad_valid_q;
 reg  [127:0]       aad_q;
 reg  [SLOT_W-1:0]  aad_slot_q;
 wire               taken = (SMALL != 0) ? busy_q : sums_q[6];
-wire               hold  = (SMALL != 0) && s_aad_valid;     // the small ring must stay empty for it
+reg                yield_q, blocked_q;          // others wait for the AAD blocks to let them in, out
+wire               aad_in = s_aad_valid && s_aad_ready;
+wire               hold  = (SMALL != 0) && aad_in;          // the small ring must stay empty for it
 wire               sum_in, key_in;
-assign s_aad_ready = (SMALL != 0) ? !busy_q && !aad_valid_q : !sums_q[5];
+assign s_aad_ready = !yield_q && ((SMALL != 0) ? !busy_q && !aad_valid_q : !sums_q[5]);
 assign s_key_ready = !taken && !aad_valid_q && !hold;
 assign s_sum_ready = !taken && !aad_valid_q && !hold && !s_key_valid;
 assign key_in      = s_key_valid && s_key_ready;
@@ -96,7 +99,10 @@ assign sum_in      = s_sum_valid && s_sum_ready;
 reg  [127:0]       value1_q, value2_q, value3_q;
 reg  [TOKEN_W-1:0] token1_q, token2_q, token3_q;
 always @(posedge clk) begin
-    aad_valid_q <= s_aad_valid && s_aad_ready;
+    aad_valid_q <= aad_in;
+    blocked_q   <= (blocked_q || (end_sum && end_done)) && !(m_sum_valid && m_sum_ready);
+    yield_q     <= (aad_in && (s_key_valid || s_sum_valid || blocked_q))
+                || (yield_q && (s_key_valid || s_sum_valid) && !(key_in || sum_in));
     aad_q       <= s_aad;
     aad_slot_q  <= s_aad_slot;
     if (taken) begin
@@ -119,6 +125,8 @@ always @(posedge clk) begin
     busy_q   <= (busy_q || aad_valid_q || key_in || sum_in) && !(end_valid && !again);
     if (rst) begin
         aad_valid_q <= 1'b0;
+        blocked_q   <= 1'b0;
+        yield_q     <= 1'b0;
         valid1_q    <= 1'b0;
         valid2_q    <= 1'b0;
         valid3_q    <= 1'b0;

@@ -20,7 +20,7 @@ from model.regs import Cipher
 __all__ = ["Cipher", "Done", "Error", "Lane", "Part", "blocks_in"]
 
 BLOCK: Final = 16
-MAX_LEN: Final = 16640  # bytes of text in a record: RFC 8446, 5.2
+MAX_LEN: Final = 16640  # bytes of text in a record; RFC 8446, 5.2 has 2^14 + 256 with the tag
 MAX_BLOCKS: Final = 2046  # of AAD and text together: powers of H go to 2047
 MAX_INLINE_AAD: Final = 16  # longer AAD comes in parts of its own
 
@@ -137,6 +137,7 @@ class Lane:
         if (
             part.offset + len(part.data) > whole
             or part.text_len > MAX_LEN
+            or (part.is_aad and part.aad_len <= MAX_INLINE_AAD)
             or blocks_in(part.text_len) + blocks_in(part.aad_len) > MAX_BLOCKS
         ):
             return Error.BAD_PART
