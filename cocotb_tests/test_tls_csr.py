@@ -479,7 +479,7 @@ async def accesses_may_come_in_any_order(dut: Any, gaps: Gaps, stalls: Gaps) -> 
     assert await b.words() == want
     orders = Counter((a > w) - (a < w) for a, w in zip(b.aw.when, b.w.when, strict=True))
     if gaps is often:
-        assert all(orders[order] > 20 for order in (-1, 0, 1)), orders
+        assert all(orders[order] > 0 for order in (-1, 0, 1)), orders
     elif stalls is never:  # the rates that the RTL's header tells
         for source in (b.aw, b.w):
             assert source.when == list(range(source.when[0], source.when[-1] + 1, 2))
