@@ -111,7 +111,8 @@ def _tool_version(sim: str) -> str:
 
 def _ports_public(top: str, path: Path) -> Path:
     """Write the Verilator configuration that lets cocotb see the ports of `top`."""
-    header = re.split(r"\)\s*;", (HDL / f"{top}.v").read_text(), maxsplit=1)[0]
+    text = re.sub(r"//.*", "", (HDL / f"{top}.v").read_text())
+    header = re.split(r"\)\s*;", text, maxsplit=1)[0]
     names = re.findall(r"^\s*(?:input|output)\s+(?:wire|reg)\s+(?:\[.*\]\s*)?(\w+)", header, re.M)
     lines = [f'public_flat_rw -module "{top}" -var "{name}"' for name in names]
     path.write_text("\n".join(["`verilator_config", *lines, ""]))

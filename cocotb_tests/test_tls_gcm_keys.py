@@ -303,6 +303,29 @@ async def a_refusal_changes_nothing(dut: Any) -> None:
 
 
 @cocotb.test(timeout_time=100, timeout_unit="us")
+async def an_installation_waits_while_it_is_held(dut: Any) -> None:
+    """A part of the slot is being issued: idle, but not ready, and the slot is as it was."""
+    rng = rng_of_test()
+    bench = Bench(dut)
+    await bench.start()
+    await bench.install(old := some(rng, 2))
+    dut.s_key_hold.value = 1
+    bench.send(new := some(rng, 2))
+    for _ in range(20):
+        await bench.edge
+        assert dut.s_key_ready.value == 0
+    assert dut.s_key_idle.value == 1
+    assert await bench.read(2) == old.read
+    dut.s_key_hold.value = 0
+    while len(bench.answers) < 2:
+        await bench.edge
+        # it counts before an installation is taken, not after
+        dut.s_key_hold.value = int(len(bench.taken) == 2)
+        assert dut.s_key_idle.value == int(len(bench.taken) < 2 or len(bench.answers) == 2)
+    await bench.check(new)
+
+
+@cocotb.test(timeout_time=100, timeout_unit="us")
 @cocotb.parametrize(
     before=[None, Cipher.AES_128_GCM, Cipher.AES_256_GCM],
     cipher=[Cipher.NONE, Cipher.AES_128_GCM, Cipher.AES_256_GCM],

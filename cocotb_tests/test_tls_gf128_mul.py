@@ -76,7 +76,7 @@ class Bench:
         assert len(self.out) == len(pairs)
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=300, timeout_unit="us")
 async def products_of_single_bits_match_model(dut: Any) -> None:
     """All of them, or a share; those of the two ends are always there. At full rate."""
     rng = rng_of_test()
@@ -91,7 +91,7 @@ async def products_of_single_bits_match_model(dut: Any) -> None:
     assert all(b - a == period for a, b in pairwise(bench.source.when))
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=300, timeout_unit="us")
 @cocotb.parametrize(idle=[never, often])
 async def random_products_match_model(dut: Any, idle: Gaps) -> None:
     """With zero, one, all ones and equal factors among them."""

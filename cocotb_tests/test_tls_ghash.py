@@ -110,7 +110,7 @@ class Bench:
         assert len(self.out) == len(parts)
 
 
-@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.test(timeout_time=300, timeout_unit="us")
 @cocotb.parametrize(idle=[never, often])
 async def parts_of_any_length_match_model(dut: Any, idle: Gaps) -> None:
     """A key each, shuffled; without gaps a block enters every clock, across parts too."""
@@ -125,7 +125,7 @@ async def parts_of_any_length_match_model(dut: Any, idle: Gaps) -> None:
         assert all(b - a == period for a, b in pairwise(bench.source.when))
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=100, timeout_unit="us")
 @cocotb.parametrize(idle=[never, often])
 async def short_parts_follow_one_another(dut: Any, idle: Gaps) -> None:
     """Any two lengths about the number of lanes, one right behind the other."""
