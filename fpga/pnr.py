@@ -91,7 +91,7 @@ def main() -> int:
     report = REPORTS / f"{options.top}_{options.sbox}.md"
     report.write_text(
         f"# {options.top} on an ECP5-85F, S-box as {options.sbox}\n\n"
-        f"Made by `python -m fpga.pnr {' '.join(sys.argv[1:])}`; {tools};\n"
+        f"Made by `{' '.join(['python -m fpga.pnr', *sys.argv[1:]])}`; {tools};\n"
         f"`{' '.join(DEVICE)}`. Median {median:.1f} MHz, "
         f"{median * 0.128:.1f} Gb/s at 16 bytes a clock.\n\n"
         "| used | |\n| --- | --- |\n"
