@@ -326,6 +326,22 @@ async def an_installation_waits_while_it_is_held(dut: Any) -> None:
 
 
 @cocotb.test(timeout_time=100, timeout_unit="us")
+async def an_installation_is_offered_a_clock_before_it_is_taken(dut: Any) -> None:
+    """s_key_hold answers for the slot of the clock before, so there must have been one."""
+    rng = rng_of_test()
+    bench = Bench(dut)
+    await bench.start()
+    for slot in range(4):
+        bench.send(some(rng, slot))
+    offered = 0
+    while len(bench.answers) < 4:
+        await bench.edge
+        waits = dut.s_key_valid.value == 1 and dut.s_key_idle.value == 1
+        assert dut.s_key_ready.value == int(waits and offered == 1)
+        offered = offered + 1 if waits else 0
+
+
+@cocotb.test(timeout_time=100, timeout_unit="us")
 @cocotb.parametrize(
     before=[None, Cipher.AES_128_GCM, Cipher.AES_256_GCM],
     cipher=[Cipher.NONE, Cipher.AES_128_GCM, Cipher.AES_256_GCM],
@@ -431,7 +447,7 @@ async def reset_leaves_no_slot_usable(dut: Any, where: str) -> None:
     dut.rst.value = 0
     bench.hold, bench.answer_open = "", True
     await bench.edge
-    assert (dut.s_key_ready.value, dut.m_key_valid.value) == (1, 0)
+    assert (dut.s_key_idle.value, dut.m_key_valid.value) == (1, 0)
     assert (dut.h_valid.value, dut.cube_valid.value) == (0, 0)
     for slot in range(bench.slots):
         read = await bench.read(slot)

@@ -14,7 +14,7 @@
 //       must know four blocks ahead where a part ends, and one source cannot contradict itself.
 // Order byte 0 of a block is the highest byte; bit i of keep is byte i.
 // Spec  SP 800-38D, 7.1; RFC 5288, RFC 8446 5.2.  Model model/gcm.py.
-//       4 clocks from a part's word to its first beat, a beat every clock, next part included.
+//       5 clocks from a part's word to its first beat, a beat every clock, next part included.
 `default_nettype none
 module tls_gcm_issue #(
     parameter SLOT_W = 6,           // bits of a key slot's number
@@ -40,7 +40,8 @@ module tls_gcm_issue #(
     input  wire              s_axis_tvalid,
     output wire              s_axis_tready,
     input  wire [127:0]      s_axis_tdata,
-    // an installation that could be taken now; a part of its slot that has started goes first
+    // an installation that could be taken now, offered for a clock before it is; a part of its
+    // slot that has started goes first
     input  wire              key_valid,
     input  wire [SLOT_W-1:0] key_slot,
     output wire              key_hold,
@@ -102,7 +103,7 @@ always @(posedge clk) begin
     v0_q       <= take;
     v1_q       <= v0_q;
     v2_q       <= v1_q;
-    raw0_q     <= {s_part_slot, s_part_decrypt, s_part_is_aad, s_part_nonce, s_part_aad,
+    raw0_q     <= {s_part_slot, s_part_is_aad, s_part_decrypt, s_part_nonce, s_part_aad,
                    s_part_id};
     raw1_q     <= raw0_q;
     raw2_q     <= raw1_q;
@@ -172,8 +173,14 @@ wire       end_first   = !empty2_q && left2_q == (tail2_q ? 12'd1 : 12'd0);
 wire       end_second  = left2_q == (tail2_q ? 12'd2 : 12'd1);
 
 // ---- parts that wait for their beats ----
-localparam PART_W = RAW_W + 15 + 15 + 11 + 4 + 4 + 12 + 5 + 5 + 11 + 4;
-wire              part_valid, part_room;
+// Of the next part, what decides about beats is in registers; the rest comes from the queue's RAM.
+localparam HEAD_W = SLOT_W + 1 + 11 + 4 + 4 + 12 + 5 + 5 + 3;
+localparam REST_W = RAW_W - SLOT_W - 1 + 15 + 15 + 11 + 1;
+wire              queued, head_room, rest_valid, rest_room;
+wire [HEAD_W-1:0] queue_head;
+reg  [HEAD_W-1:0] head_q;
+reg               head_valid_q;
+wire              head_take = !head_valid_q || done;
 wire [SLOT_W-1:0] slot;
 wire              is_aad, tail, empty, inject_aad, last1, last2, end1, end2;
 wire [127:0]      aad;
@@ -182,16 +189,26 @@ wire [11:0]       left1;
 wire [10:0]       first;
 wire [3:0]        lo, hi;
 wire [2:0]        owed1, owed2;
-axis_fifo #(.DATA_W(PART_W), .DEPTH(WAIT), .BLOCK(0)) parts (
+axis_fifo #(.DATA_W(HEAD_W), .DEPTH(WAIT), .BLOCK(0)) heads (
     .clk(clk), .rst(rst),
-    .s_axis_tdata({raw2_q, len2_q, aad_len2_q, offset2_q[14:4], offset2_q[3:0], hi2_q,
+    .s_axis_tdata({raw2_q[RAW_W-1 -: SLOT_W+1], offset2_q, hi2_q,
                    left2_q, owed_first, left2_q == 12'd0, end_first,
-                   owed_second, left2_q == 12'd1, end_second,
-                   k2_q, tail2_q, empty2_q, inject2_q, bad2_q}),
-    .s_axis_tvalid(v2_q), .s_axis_tready(part_room),
-    .m_axis_tdata({slot, m_decrypt, is_aad, m_nonce, aad, m_id, len, aad_len, first, lo, hi, left1,
-                   owed1, last1, end1, owed2, last2, end2, m_k, tail, empty, inject_aad, m_bad}),
-    .m_axis_tvalid(part_valid), .m_axis_tready(done));
+                   owed_second, left2_q == 12'd1, end_second, tail2_q, empty2_q, inject2_q}),
+    .s_axis_tvalid(v2_q), .s_axis_tready(head_room),
+    .m_axis_tdata(queue_head), .m_axis_tvalid(queued), .m_axis_tready(head_take));
+axis_fifo #(.DATA_W(REST_W), .DEPTH(WAIT), .BLOCK(0)) rests (
+    .clk(clk), .rst(rst),
+    .s_axis_tdata({raw2_q[RAW_W-SLOT_W-2:0], len2_q, aad_len2_q, k2_q, bad2_q}),
+    .s_axis_tvalid(v2_q), .s_axis_tready(rest_room),
+    .m_axis_tdata({m_decrypt, m_nonce, aad, m_id, len, aad_len, m_k, m_bad}),
+    .m_axis_tvalid(rest_valid), .m_axis_tready(done));
+always @(posedge clk) begin
+    if (head_take) head_q <= queue_head;
+    if (head_take) head_valid_q <= queued;
+    if (rst) head_valid_q <= 1'b0;
+end
+assign {slot, is_aad, first, lo, hi, left1, owed1, last1, end1, owed2, last2, end2,
+        tail, empty, inject_aad} = head_q;
 
 // ---- beat by beat; of what is compared, the next beat's is made ready a clock before ----
 reg         fresh_q;                            // next beat is the part's first: not these yet
@@ -201,6 +218,7 @@ reg         last_q, data_end_q;                 // last beat; last block of data
 reg  [10:0] block_q;                            // number of the block
 reg  [1:0]  index_q;
 reg         late_q;                             // past the first LANES
+reg         match_q;                            // key_mine a clock ago: the same past a first beat
 wire [10:0] block    = fresh_q ? first : block_q;
 wire [1:0]  index    = fresh_q ? 2'd0 : index_q;
 wire        is_last  = fresh_q ? last1 : last_q;
@@ -211,12 +229,12 @@ wire        data_end = fresh_q ? end1 : data_end_q;
 wire        inject   = fresh_q && inject_aad;
 
 wire        key_mine = key_slot == slot;
-wire        ok       = part_valid && !h_valid
+wire        ok       = head_valid_q && !h_valid
                     && (!is_data || s_axis_tvalid) && (!is_text || text_room)
                     && (!fresh_q || (sum_room && !(key_valid && key_mine)));
 wire        go       = ok && m_ready && (!inject || aad_ready);
 
-assign key_hold      = !fresh_q && key_mine;
+assign key_hold      = !fresh_q && match_q;
 assign aad_valid     = ok && m_ready && inject;
 assign aad_slot      = slot;
 assign s_axis_tready = go && is_data;
@@ -227,6 +245,7 @@ assign text_taken    = go && is_text;
 assign sum_taken     = go && fresh_q;
 
 always @(posedge clk) begin
+    match_q <= key_mine;
     if (go) begin
         fresh_q    <= is_last;
         left_q     <= fresh_q ? left1 : left_q - 12'd1;
@@ -267,6 +286,6 @@ assign m_index    = index;
 assign m_early    = fresh_q || !late_q;
 assign m_inject   = inject && !h_valid;
 
-wire unused_ok = &{1'b0, part_room};            // counted by waiting_q
+wire unused_ok = &{1'b0, head_room, rest_valid, rest_room};     // counted by waiting_q
 endmodule
 `default_nettype wire

@@ -21,7 +21,7 @@ module tls_gcm_keys #(
     // installation
     input  wire              s_key_valid,
     output wire              s_key_ready,
-    input  wire              s_key_hold,        // a part of this slot is being issued
+    input  wire              s_key_hold,        // a part of the slot offered a clock ago is issued
     output wire              s_key_idle,        // ready but for that
     input  wire [SLOT_W-1:0] s_key_slot,
     input  wire [1:0]        s_key_cipher,
@@ -75,13 +75,14 @@ reg  [3:0]        index_q;                      // of the power that is written
 reg  [127:0]      power_q;                      // and its value
 reg  [127:0]      square_q, cube_q;
 reg               cube_ask_q, cube_have_q;
+reg               offered_q;                    // since the last clock: s_key_hold is about this one
 
 wire take  = s_key_valid && s_key_ready;
 wire write = take && s_key_cipher != CIPHER_RESERVED;
 wire wipe  = s_key_cipher == CIPHER_NONE;
 
 assign s_key_idle    = (state_q == ST_IDLE);
-assign s_key_ready   = s_key_idle && !s_key_hold;
+assign s_key_ready   = s_key_idle && offered_q && !s_key_hold;
 assign m_key_valid   = (state_q == ST_ANSWER);
 assign m_key_slot    = slot_q;
 assign m_key_refused = refused_q;
@@ -96,6 +97,7 @@ tls_gf128_sq sq1 (.a(power_q), .y(squared));
 tls_gf128_sq sq2 (.a(squared), .y(fourth));
 
 always @(posedge clk) begin
+    offered_q <= s_key_valid && s_key_idle && !take;
     if (cube_ready) cube_ask_q <= 1'b0;
     if (cube_done) begin
         cube_q      <= cube_value;
@@ -140,6 +142,7 @@ always @(posedge clk) begin
     if (rst) begin
         state_q    <= ST_IDLE;
         cube_ask_q <= 1'b0;
+        offered_q  <= 1'b0;
     end
 end
 
