@@ -1,0 +1,146 @@
+"""What a received frame carries: from Ethernet to the TCP payload. Model of hdl/tls_rx_parse.v.
+
+The checks and their order are those of docs/receive.md, 1; written from there and from RFC 791,
+RFC 8200, RFC 9293, 3.1 and IEEE 802.1Q. Lengths are looked at before checksums, and what cannot be
+read for want of bytes is never read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from model.regs import IpVersion, RxPass
+from model.rx_lookup import ADDR_BYTES, Flow
+
+MAX_TAGS: Final = 2
+VLAN: Final = (b"\x81\x00", b"\x88\xa8")
+ETHER_IPV4: Final = b"\x08\x00"
+ETHER_IPV6: Final = b"\x86\xdd"
+
+IPV4_HEADER: Final = 20  # bytes, without options
+IPV6_HEADER: Final = 40
+IPV6_EXTENSION: Final = 8  # bytes, at least
+TCP_HEADER: Final = 20  # bytes, without options
+
+TCP: Final = 6  # the protocol, and the next header
+HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS = 0, 43, 44, 60
+FOLLOWED: Final = (HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS)
+
+FIN, SYN, RST, PSH, ACK, URG = (1 << n for n in range(6))
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A TCP segment in a frame, its checksums right.
+
+    Attributes:
+        flow: its addresses and ports.
+        seq: sequence number of the first byte of the payload, or of SYN.
+        flags: FIN is bit 0, CWR is bit 7.
+        offset: of the payload in the frame.
+        length: bytes of payload.
+    """
+
+    flow: Flow
+    seq: int
+    flags: int
+    offset: int
+    length: int
+
+
+def parse(frame: bytes, max_frame: int) -> Segment | RxPass:
+    """The frame's segment, or why it has none."""
+    if len(frame) > max_frame:
+        return RxPass.BAD_LENGTH
+    # A slice beyond the end is short, and so equals no EtherType.
+    ip = 14
+    while frame[ip - 2 : ip] in VLAN and ip < 14 + 4 * MAX_TAGS:
+        ip += 4
+    match frame[ip - 2 : ip]:
+        case b"\x08\x00":
+            return _ipv4(frame, ip)
+        case b"\x86\xdd":
+            return _ipv6(frame, ip)
+        case _:
+            return RxPass.NOT_TCP
+
+
+def _ipv4(frame: bytes, ip: int) -> Segment | RxPass:
+    if len(frame) < ip + IPV4_HEADER:
+        return RxPass.BAD_LENGTH
+    if frame[ip] >> 4 != 4 or frame[ip + 9] != TCP:
+        return RxPass.NOT_TCP
+    if int.from_bytes(frame[ip + 6 : ip + 8]) & 0x3FFF:  # more fragments, offset
+        return RxPass.FRAGMENT
+    header = 4 * (frame[ip] & 0xF)
+    if header < IPV4_HEADER:
+        return RxPass.BAD_LENGTH
+    tcp, end = ip + header, ip + int.from_bytes(frame[ip + 2 : ip + 4])
+    payload = _payload(frame, tcp, end)
+    if payload is None:
+        return RxPass.BAD_LENGTH
+    if not sums_up(frame[ip:tcp]):
+        return RxPass.BAD_IP_CSUM
+    return _tcp(frame, IpVersion.IPV4, ip + 12, tcp, payload, end)
+
+
+def _ipv6(frame: bytes, ip: int) -> Segment | RxPass:
+    if len(frame) < ip + IPV6_HEADER:
+        return RxPass.BAD_LENGTH
+    if frame[ip] >> 4 != 6:
+        return RxPass.NOT_TCP
+    following, tcp = frame[ip + 6], ip + IPV6_HEADER
+    while following in FOLLOWED:
+        if len(frame) < tcp + IPV6_EXTENSION:
+            return RxPass.BAD_LENGTH
+        if following == ROUTING and frame[tcp + 3]:  # segments left
+            return RxPass.NOT_TCP
+        following, tcp = frame[tcp], tcp + 8 * (frame[tcp + 1] + 1)
+    if following == FRAGMENT:
+        return RxPass.FRAGMENT
+    if following != TCP:
+        return RxPass.NOT_TCP
+    end = ip + IPV6_HEADER + int.from_bytes(frame[ip + 4 : ip + 6])
+    payload = _payload(frame, tcp, end)
+    if payload is None:
+        return RxPass.BAD_LENGTH
+    return _tcp(frame, IpVersion.IPV6, ip + 8, tcp, payload, end)
+
+
+def _payload(frame: bytes, tcp: int, end: int) -> int | None:
+    """Where the payload starts, if the lengths of packet and TCP header allow one."""
+    if end > len(frame) or end < tcp + TCP_HEADER:
+        return None
+    header = 4 * (frame[tcp + 12] >> 4)
+    return tcp + header if TCP_HEADER <= header <= end - tcp else None
+
+
+def _tcp(
+    frame: bytes, version: IpVersion, addresses: int, tcp: int, payload: int, end: int
+) -> Segment | RxPass:
+    size = ADDR_BYTES[version]
+    ports = addresses + 2 * size
+    # The pseudo-header is a sum, too: its fields count wherever they stand.
+    pseudo = frame[addresses:ports] + TCP.to_bytes(2) + (end - tcp).to_bytes(2)
+    if not sums_up(pseudo + frame[tcp:end]):
+        return RxPass.BAD_TCP_CSUM
+    flow = Flow(
+        version,
+        frame[addresses + size : ports].ljust(16, b"\0"),
+        frame[addresses : addresses + size].ljust(16, b"\0"),
+        int.from_bytes(frame[tcp + 2 : tcp + 4]),
+        int.from_bytes(frame[tcp : tcp + 2]),
+    )
+    seq = int.from_bytes(frame[tcp + 4 : tcp + 8])
+    return Segment(flow, seq, frame[tcp + 13], payload, end - payload)
+
+
+def sums_up(data: bytes) -> bool:
+    """Whether the one's complement sum of 16-bit words, checksum included, is all ones.
+
+    2^16 is 1 modulo 0xFFFF, so the bytes read as one number have the words' sum as their remainder.
+    It is 0 for a sum of 0xFFFF, and for one of 0, which no header has. (RFC 1071; odd data ends
+    with a zero byte.)
+    """
+    return int.from_bytes(data if len(data) % 2 == 0 else data + b"\0") % 0xFFFF == 0

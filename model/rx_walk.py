@@ -1,0 +1,202 @@
+"""Which records a segment has bytes of, and which of these are new. Model of hdl/tls_rx_walk.v.
+
+Written from docs/receive.md, 2, whose three steps are the three branches of `Walk.walk`; geometry
+of records from RFC 5246, 6.2.3, RFC 5288 and RFC 8446, 5.2. Knows no key. Where the device keeps a
+sum of the bytes of an open record, this keeps the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from model.regs import RxPass, TlsVersion
+
+SEQ: Final = 1 << 32  # sequence numbers are modulo this
+NUMBERS: Final = 1 << 64  # and record numbers modulo this
+HEADER: Final = 5
+TAG: Final = 16
+TYPES: Final = range(20, 24)  # change_cipher_spec, alert, handshake, application_data
+WIRE_VERSION: Final = b"\x03\x03"
+PREFIX: Final[Mapping[TlsVersion, int]] = {TlsVersion.TLS_1_2: 13, TlsVersion.TLS_1_3: 5}
+LENGTHS: Final[Mapping[TlsVersion, range]] = {  # in the header
+    TlsVersion.TLS_1_2: range(24, 16408 + 1),
+    TlsVersion.TLS_1_3: range(16, 16401 + 1),
+}
+
+Runs = tuple[tuple[int, int], ...]  # [first, last) each; apart, in no order
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record whose prefix was seen.
+
+    Attributes:
+        start: sequence number of its first byte.
+        total: its bytes, header and tag included.
+        number: its record number.
+        prefix: header and, in TLS 1.2, explicit nonce.
+    """
+
+    start: int
+    total: int
+    number: int
+    prefix: bytes
+
+    @property
+    def text_end(self) -> int:
+        """Where the text ends and the tag begins."""
+        return self.total - TAG
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes [first, last) of a record, taken from a payload at `offset`."""
+
+    record: Record
+    first: int
+    last: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A record of which all bytes were taken, and the bytes."""
+
+    record: Record
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What came of a payload.
+
+    Attributes:
+        reason: why its frame is not decrypted, as far as that can be known without a key.
+        pieces: what was taken, in order.
+        complete: records that it completed, in order.
+    """
+
+    reason: RxPass
+    pieces: tuple[Piece, ...] = ()
+    complete: tuple[Complete, ...] = ()
+
+
+@dataclass(slots=True)
+class _Open:
+    record: Record
+    runs: Runs
+    partial: bool
+    data: bytearray
+
+
+def is_header(header: bytes, version: TlsVersion) -> bool:
+    """Whether a record can start with these 5 bytes."""
+    return (
+        header[0] in TYPES
+        and header[1:3] == WIRE_VERSION
+        and int.from_bytes(header[3:]) in LENGTHS[version]
+    )
+
+
+def join(runs: Runs, first: int, last: int) -> Runs:
+    """The runs with [first, last), which overlaps none; those that touch it become one with it."""
+    apart = []
+    for run in runs:
+        if run[1] == first:
+            first = run[0]
+        elif run[0] == last:
+            last = run[1]
+        else:
+            apart.append(run)
+    return (*apart, (first, last))
+
+
+class Walk:
+    """A connection's place in its records."""
+
+    def __init__(
+        self, version: TlsVersion, seq: int, number: int, *, window: int, runs: int
+    ) -> None:
+        self.version = version
+        self.next = seq
+        self.number = number
+        self.prefix = b""  # what there is of that of the record at `next`: `have` bytes
+        self._open: list[_Open] = []  # the oldest first
+        self._window = window
+        self._runs = runs
+
+    def walk(self, seq: int, payload: bytes, *, avoid_partials: bool) -> Walked:
+        """Take what is new of a payload that starts at `seq`."""
+        if 0 < (seq - self.next - len(self.prefix)) % SEQ < SEQ // 2:
+            return Walked(RxPass.OUT_OF_SYNC)
+        reason = RxPass.NONE
+        pieces: list[Piece] = []
+        complete: list[Complete] = []
+        at = 0  # of the payload; `pos` of docs/receive.md is seq + at
+        while at < len(payload):
+            pos = (seq + at) % SEQ
+            if pos == (self.next + len(self.prefix)) % SEQ:
+                joined = payload[at : at + PREFIX[self.version] - len(self.prefix)]
+                if not self._join_prefix(joined, has_reason=bool(reason)):
+                    reason = reason or RxPass.BAD_RECORD
+                    break
+                at += len(joined)
+            elif entry := self._open_at(pos):
+                record = entry.record
+                first = (pos - record.start) % SEQ
+                last = min(record.total, first + len(payload) - at)
+                alone = (seq - record.start) % SEQ + len(payload) <= record.total
+                if refused := self._refused(entry, first, last, avoid_partials and alone):
+                    reason = reason or refused
+                else:
+                    entry.runs = join(entry.runs, first, last)
+                    entry.data[first:last] = payload[at : at + last - first]
+                    pieces.append(Piece(record, first, last, at))
+                entry.partial |= bool(reason)
+                if entry.runs == ((0, record.total),):
+                    self._open.remove(entry)
+                    complete.append(Complete(record, bytes(entry.data)))
+                at += last - first
+            else:
+                reason = reason or RxPass.OVERLAP
+                starts = [entry.record.start for entry in self._open]
+                starts.append(self.next + len(self.prefix))
+                at += min((start - pos) % SEQ for start in starts)
+        return Walked(reason, tuple(pieces), tuple(complete))
+
+    def _join_prefix(self, joined: bytes, *, has_reason: bool) -> bool:
+        """Add to the prefix, and open the record that has all of it; False for a bad header."""
+        prefix = self.prefix + joined
+        if len(prefix) >= HEADER and not is_header(prefix[:HEADER], self.version):
+            return False
+        self.prefix = prefix
+        if len(prefix) == PREFIX[self.version]:
+            total = HEADER + int.from_bytes(prefix[3:HEADER])
+            record = Record(self.next, total, self.number, prefix)
+            if len(self._open) == self._window:
+                del self._open[0]
+            data = bytearray(prefix.ljust(total, b"\0"))
+            self._open.append(_Open(record, ((0, len(prefix)),), has_reason, data))
+            self.next = (self.next + total) % SEQ
+            self.number = (self.number + 1) % NUMBERS
+            self.prefix = b""
+        return True
+
+    def _open_at(self, pos: int) -> _Open | None:
+        """The youngest open record that has the byte at this sequence number."""
+        for entry in reversed(self._open):
+            if (pos - entry.record.start) % SEQ < entry.record.total:
+                return entry
+        return None
+
+    def _refused(self, entry: _Open, first: int, last: int, avoid: bool) -> RxPass:
+        """Why [first, last) cannot be taken; `avoid` if it may not follow what was passed."""
+        if avoid and entry.partial:
+            return RxPass.PARTIAL
+        if any(run[0] < last and first < run[1] for run in entry.runs):
+            return RxPass.OVERLAP
+        if len(join(entry.runs, first, last)) > self._runs:
+            return RxPass.WINDOW_FULL
+        return RxPass.NONE

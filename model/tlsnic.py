@@ -1,0 +1,127 @@
+"""The whole device: registers and frames. Model of hdl/tlsnic.v.
+
+`Tlsnic` is what a driver can do with the device: read and write 32-bit registers
+(docs/registers.md) and have frames received (docs/receive.md). A command is carried out within the
+write to its doorbell, and a frame within `receive`, so the order of calls is the order of things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from model import regs
+from model.csr import BusError, Command, Csr
+from model.gcm import KEY_BYTES
+from model.regs import Addr, Counter, Direction, Opcode, Reason
+from model.rx import Rx, RxDescriptor
+from model.rx_lookup import ADDR_BYTES, Flow
+
+__all__ = ["BusError", "Config", "RxDescriptor", "Tlsnic"]
+
+DATA_BYTES: Final = 16
+EVENT_DEPTH: Final = 16
+CAPS: Final = (
+    regs.CAPS_AES_128_GCM_MASK
+    | regs.CAPS_AES_256_GCM_MASK
+    | regs.CAPS_TLS_1_2_MASK
+    | regs.CAPS_TLS_1_3_MASK
+    | regs.CAPS_RX_MASK
+    | regs.CAPS_ORDER_FREE_MASK
+)
+REFUSED: Final[Mapping[Reason, Counter]] = {
+    Reason.NO_SPACE: Counter.ADD_REFUSED_NO_SPACE,
+    Reason.BAD_ARGUMENT: Counter.ADD_REFUSED_BAD_ARGUMENT,
+    Reason.EXISTS: Counter.ADD_REFUSED_EXISTS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What is fixed when a device is built.
+
+    Attributes:
+        connections: at a time.
+        window: open records of a connection.
+        runs: of bytes of an open record that were taken.
+        max_frame: bytes of the longest frame, without FCS.
+    """
+
+    connections: int = 64
+    window: int = 8
+    runs: int = 4
+    max_frame: int = 9600
+
+
+class Tlsnic:
+    """A device after reset."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config = config or Config()
+        self._rx = Rx(
+            connections=config.connections,
+            window=config.window,
+            runs=config.runs,
+            max_frame=config.max_frame,
+        )
+        capabilities: dict[int, int] = {
+            Addr.CAPS: CAPS,
+            Addr.CAP_CONNECTIONS: config.connections,
+            Addr.CAP_WINDOW: config.window,
+            Addr.CAP_KEY_SLOTS: config.connections,
+            Addr.CAP_DATA_BYTES: DATA_BYTES,
+            Addr.CAP_MAX_FRAME: config.max_frame,
+            Addr.CAP_EVENT_DEPTH: EVENT_DEPTH,
+        }
+        self._csr = Csr(capabilities, self._rx.counters, self._execute)
+
+    @property
+    def irq(self) -> bool:
+        """The interrupt."""
+        return self._csr.irq
+
+    def read(self, addr: int) -> int:
+        """Read a register; BusError where there is none."""
+        return self._csr.read(addr)
+
+    def write(self, addr: int, value: int) -> None:
+        """Write a register; BusError where there is none."""
+        self._csr.write(addr, value)
+
+    def receive(self, frame: bytes) -> tuple[bytes, RxDescriptor]:
+        """What leaves towards the host for a frame from the wire, both without FCS."""
+        ctrl = self._csr.ctrl
+        return self._rx.receive(
+            frame,
+            enabled=bool(ctrl & regs.CTRL_RX_ENABLE_MASK),
+            avoid_partials=bool(ctrl & regs.CTRL_AVOID_PARTIALS_MASK),
+        )
+
+    def _execute(self, command: Command) -> tuple[Reason, int]:
+        match command.opcode:
+            case Opcode.ADD:
+                reason, connection = self._add(command)
+                if reason in REFUSED:
+                    self._rx.counters[REFUSED[reason]] += 1
+                return reason, connection
+            case Opcode.DEL:
+                has_it = command.direction is Direction.RX
+                reason = self._rx.delete(command.connection) if has_it else Reason.NO_CONNECTION
+                return reason, command.connection
+            case _:
+                return Reason.BAD_ARGUMENT, command.connection
+
+    def _add(self, command: Command) -> tuple[Reason, int]:
+        if command.direction is not Direction.RX or command.cipher not in KEY_BYTES:
+            return Reason.BAD_ARGUMENT, 0
+        size = ADDR_BYTES[command.ip_version]
+        flow = Flow(
+            command.ip_version,
+            command.local_addr[:size].ljust(16, b"\0"),
+            command.remote_addr[:size].ljust(16, b"\0"),
+            command.local_port,
+            command.remote_port,
+        )
+        key = command.key[: KEY_BYTES[command.cipher]]
+        return self._rx.add(flow, command.version, key, command.iv, command.seq, command.number)
