@@ -1,0 +1,210 @@
+"""The command line: `tlsnic replay CAPTURE --keys KEYLOG --nic ADDRESS`.
+
+In: arguments and files. Out: a table on the standard output, and what else is asked for in files.
+Exit code 0; 1 if what the stack delivered differs from what software alone delivers; 2, with one
+line on the standard error, for input that cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import ipaddress
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import Progress, TaskID
+from rich.table import Table
+from rich.text import Text
+
+from host import pcap
+from host.device import Device
+from host.driver import Driver
+from host.keylog import KeyLog
+from host.replay import ConnectionReport, Replay, Report
+
+OK, MISMATCH, BAD_INPUT = 0, 1, 2
+WIDE: Final = 120  # columns, where no terminal says how many there are
+
+
+class BadInput(Exception):
+    """What the user gave cannot be used; the text says why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _replay(options)
+    except (BadInput, pcap.CaptureError, OSError) as error:
+        print(f"tlsnic: {_one_line(error)}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tlsnic", description="A TLS-offload NIC, in software.")
+    commands = parser.add_subparsers(required=True)
+    replay = commands.add_parser(
+        "replay",
+        help="replay a capture through the NIC",
+        description="Replay a capture as the NIC of one address saw it: its TLS connections are "
+        "offloaded as a server would do after the handshake, and every received frame goes "
+        "through device, driver and kTLS stack. What is delivered is compared with what software "
+        "alone makes of the capture. Transmit is not offloaded yet: sent data is decrypted in "
+        "software, for its length and SHA-256.",
+        epilog="Exit code: 0, or 1 if any byte differs, or 2 for input that cannot be used.",
+    )
+    replay.add_argument("capture", type=Path, metavar="CAPTURE", help="pcap or pcapng")
+    replay.add_argument("--keys", type=Path, metavar="KEYLOG", help="key log (SSLKEYLOGFILE); a "
+                        "pcapng can hold one itself")  # fmt: skip
+    replay.add_argument("--nic", required=True, metavar="ADDRESS", help="IP address of the NIC")
+    replay.add_argument("--device", choices=("model", "rtl"), default="model",
+                        help="what plays the NIC (default: %(default)s)")  # fmt: skip
+    replay.add_argument("--json", type=Path, metavar="FILE", help="write the report; - is stdout")
+    replay.add_argument("--write", type=Path, metavar="FILE", help="write a pcapng of the frames "
+                        "as the host saw them, the device's verdict as comment")  # fmt: skip
+    return parser
+
+
+def _replay(options: argparse.Namespace) -> int:
+    try:
+        nic = ipaddress.ip_address(options.nic).packed
+    except ValueError:
+        raise BadInput(f"{options.nic} is not an IP address") from None
+    key_log = KeyLog()
+    if options.keys:
+        key_log.add(options.keys.read_bytes())
+        if not len(key_log):
+            raise BadInput(f"{options.keys} has no line of a key log")
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(options.capture.open("rb"))
+        packets = pcap.read(file)
+        written = stack.enter_context(options.write.open("wb")) if options.write else None
+        device = _device(options.device)
+        stack.callback(device.close)
+        replay = Replay(Driver(device), nic, key_log)
+        ends_early = _run(replay, packets, key_log, written, _progress(stack, file))
+    report = replay.report()
+    if ends_early:
+        report.warnings.append(ends_early)
+    _tell(report, options.json)
+    return MISMATCH if report.mismatches else OK
+
+
+def _device(name: str) -> Device:
+    if name == "rtl":
+        try:
+            rtl: Device = importlib.import_module("host.device_rtl").RtlDevice()
+        except ImportError as error:
+            raise BadInput(f"the RTL is not there as a device: {error}") from None
+        return rtl
+    from host.device_model import ModelDevice
+
+    return ModelDevice()
+
+
+def _run(
+    replay: Replay,
+    packets: Iterator[pcap.Captured | pcap.Secrets],
+    key_log: KeyLog,
+    written: BinaryIO | None,
+    progress: Iterator[None],
+) -> str:
+    """Replay all packets; why the capture ends too early, if it does."""
+    writer = pcap.Writer(written) if written else None
+    ends_early = ""
+    while True:
+        try:
+            each = next(packets, None)
+        except pcap.Truncated as error:
+            each, ends_early = None, str(error)
+        if isinstance(each, pcap.Secrets):
+            key_log.add(each.text)
+            continue
+        for seen in replay.packet(each) if each else replay.finish():
+            if writer:
+                writer.write(seen.time, seen.frame, seen.verdict)
+        if each is None:
+            return ends_early
+        next(progress)
+
+
+def _progress(stack: contextlib.ExitStack, file: BinaryIO) -> Iterator[None]:
+    """To be advanced once a packet: a bar, if the standard error is a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return _quiet()
+    progress = stack.enter_context(Progress(console=console, transient=True))
+    size = Path(file.name).stat().st_size
+    return _bar(progress, progress.add_task("replay", total=size), file)
+
+
+def _quiet() -> Iterator[None]:
+    while True:
+        yield
+
+
+def _bar(progress: Progress, task: TaskID, file: BinaryIO) -> Iterator[None]:
+    while True:
+        progress.update(task, completed=file.tell())
+        for _ in range(256):
+            yield
+
+
+def _tell(report: Report, path: Path | None) -> None:
+    text = json.dumps(asdict(report), indent=1)
+    if path == Path("-"):
+        print(text)
+        return
+    if path:
+        path.write_text(text + "\n")
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = WIDE
+    if report.connections:
+        console.print(_table(report.connections))
+    for connection in report.connections:
+        for note in connection.notes:
+            console.print(f"{connection.local} {connection.remote}: {note}", markup=False)
+    for skipped in report.skipped:
+        line = f"skipped {skipped.local} {skipped.remote}: {skipped.reason}"
+        console.print(line, markup=False)
+    passed = "".join(f", {name} {count}" for name, count in sorted(report.reasons.items()))
+    console.print(f"{report.frames} frames, {report.frames_decrypted} decrypted{passed}")
+    if report.mismatches:
+        console.print(f"[red]{report.mismatches} bytes differ from what software alone delivers")
+    for warning in report.warnings:
+        print(f"tlsnic: {warning}", file=sys.stderr)
+
+
+def _table(connections: list[ConnectionReport]) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("connection", overflow="fold")
+    table.add_column("")
+    table.add_column("")
+    for heading in ("bytes", "decrypted", "mixed", "encrypted", "resyncs"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("SHA-256", no_wrap=True)
+    for each in connections:
+        for end, what, word, way in (
+            (each.local, each.version, "rx", each.rx),
+            (each.remote, each.cipher, "tx", each.tx),
+        ):
+            numbers = (way.bytes, *way.records.values(), way.resyncs)
+            table.add_row(Text(end), what, word, *(f"{n:,}" for n in numbers), way.sha256[:16])
+    return table
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())

@@ -1,0 +1,31 @@
+"""The golden model as a device. No other file of the host knows the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from host.device import RxDescriptor
+from model.tlsnic import Config, Tlsnic
+
+
+class ModelDevice:
+    """A `Device` that computes what the RTL would do. Frames are handled as they come."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        self._nic = Tlsnic(config)
+
+    def read(self, addr: int) -> int:
+        """A register of 32 bits."""
+        return self._nic.read(addr)
+
+    def write(self, addr: int, value: int) -> None:
+        """Write a register of 32 bits."""
+        self._nic.write(addr, value)
+
+    def receive(self, frames: Sequence[bytes]) -> list[tuple[bytes, RxDescriptor]]:
+        """Frames from the wire to what the host gets of them: one each, in order."""
+        received = map(self._nic.receive, frames)
+        return [(frame, RxDescriptor.unpack(descriptor.pack())) for frame, descriptor in received]
+
+    def close(self) -> None:
+        """Nothing to give up."""

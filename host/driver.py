@@ -1,0 +1,195 @@
+"""The driver: the kernel's TLS offload operations on the registers of docs/registers.md.
+
+In: connections with their keys, frames from the wire. Out: contexts, frames with what the device
+says of them, statistics. Errors are the kernel's, as OSError. Probing: ENODEV for what is not this
+device or another register map. `tls_dev_add`, as `Refused`, with the reason by which it is counted:
+ENOSPC (the device is full), EEXIST, EINVAL, EOPNOTSUPP (it lacks direction, version or cipher),
+ETIMEDOUT (no answer), EBUSY. Keys go to the mailbox, which wipes them, and are kept nowhere here.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from host import regs
+from host.crypto_info import CipherType, CryptoInfo, Version
+from host.device import Device
+from host.packet import Flow
+from host.regs import Addr, Cipher, Direction, IpVersion, Opcode, Reason, RxPass, TlsVersion
+
+POLLS: Final = 10_000  # reads of CMD_STATUS before the device is taken for dead
+KEY_AND_IV: Final = 4 * (regs.CMD_KEY_WORDS + regs.CMD_IV_WORDS)  # bytes, one behind the other
+
+_DIRECTION: Final = {
+    Direction.RX: regs.CAPS_RX_MASK,
+    Direction.TX: regs.CAPS_TX_MASK,
+}
+_VERSION: Final = {
+    Version.TLS_1_2: (TlsVersion.TLS_1_2, regs.CAPS_TLS_1_2_MASK),
+    Version.TLS_1_3: (TlsVersion.TLS_1_3, regs.CAPS_TLS_1_3_MASK),
+}
+_CIPHER: Final = {
+    CipherType.AES_GCM_128: (Cipher.AES_128_GCM, regs.CAPS_AES_128_GCM_MASK),
+    CipherType.AES_GCM_256: (Cipher.AES_256_GCM, regs.CAPS_AES_256_GCM_MASK),
+}
+_ERRNO: Final = {
+    Reason.NO_SPACE: errno.ENOSPC,
+    Reason.BAD_ARGUMENT: errno.EINVAL,
+    Reason.EXISTS: errno.EEXIST,
+    Reason.NO_CONNECTION: errno.ENOENT,
+}
+
+
+class Refused(OSError):
+    """The device does not take a connection; `reason` is one word, and counted."""
+
+    def __init__(self, number: int, reason: str, text: str) -> None:
+        super().__init__(number, text)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A frame as the host gets it.
+
+    Attributes:
+        data: the frame, without FCS.
+        decrypted: plaintext stands where ciphertext was on the wire.
+        context: the connection of its addresses and ports; None if the device has none.
+        reason: why it passed as it came; NONE if decrypted.
+    """
+
+    data: bytes
+    decrypted: bool
+    context: int | None
+    reason: RxPass
+
+
+class Driver:
+    """A probed device, receiving."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._refused: Counter[str] = Counter()
+        if (magic := device.read(Addr.ID)) != regs.ID_RESET:
+            raise OSError(errno.ENODEV, f"no tlsnic: its magic is {magic:#010x}")
+        version = device.read(Addr.VERSION)
+        major, minor, _ = _version(version)
+        wanted = _version(regs.VERSION_RESET)
+        if major != wanted[0] or minor < wanted[1]:
+            theirs, ours = (".".join(map(str, _version(v))) for v in (version, regs.VERSION_RESET))
+            raise OSError(errno.ENODEV, f"its register map is {theirs}, this driver's is {ours}")
+        self.caps = device.read(Addr.CAPS)
+        if not self.caps & regs.CAPS_RX_MASK:
+            raise OSError(errno.ENODEV, "the device does not receive")
+        device.write(Addr.CTRL, device.read(Addr.CTRL) | regs.CTRL_RX_ENABLE_MASK)
+
+    def tls_dev_add(
+        self,
+        flow: Flow,
+        direction: Direction,
+        crypto_info: CryptoInfo,
+        start_offload_tcp_sn: int,
+    ) -> int:
+        """Offload a connection from the record on that starts at that sequence number.
+
+        Returns its context. Raises Refused, counted by reason.
+        """
+        try:
+            return self._add(flow, direction, crypto_info, start_offload_tcp_sn)
+        except Refused as refused:
+            self._refused[refused.reason] += 1
+            raise
+
+    def tls_dev_del(self, context: int, direction: Direction) -> None:
+        """Forget a connection; the device wipes its key. OSError with ENOENT if there is none."""
+        self._device.write(Addr.CMD_CONNECTION, context)
+        reason, _ = self._command(Opcode.DEL | direction << regs.CMD_OP_DIRECTION_LSB)
+        if reason is not Reason.OK:
+            raise OSError(_ERRNO.get(reason, errno.EIO), f"context {context}: {reason.name}")
+
+    def receive(self, frames: Sequence[bytes]) -> list[Received]:
+        """Have the device receive frames from the wire; one each, in order."""
+        return [
+            Received(data, told.decrypted, told.connection if told.known else None, told.reason)
+            for data, told in self._device.receive(frames)
+        ]
+
+    def stats(self) -> dict[str, int]:
+        """Counters by their names in ethtool: the device's, and why the driver's ADDs failed."""
+        counters = {
+            counter.name.lower(): self._counter(regs.BLOCK_COUNTERS_FIRST + 8 * counter)
+            for counter in regs.Counter
+        }
+        return counters | {f"tls_add_refused_{name}": n for name, n in self._refused.items()}
+
+    def _add(self, flow: Flow, direction: Direction, info: CryptoInfo, seq: int) -> int:
+        version, version_cap = _VERSION[info.version]
+        cipher, cipher_cap = _CIPHER[info.cipher]
+        for what, cap in (
+            ("direction", _DIRECTION[direction]),
+            ("version", version_cap),
+            ("cipher", cipher_cap),
+        ):
+            if not self.caps & cap:
+                raise Refused(errno.EOPNOTSUPP, what, f"the device lacks this {what}")
+        if len(flow.local) != len(flow.remote) or len(flow.local) not in (4, 16):
+            raise Refused(errno.EINVAL, "bad_argument", "addresses of 4 or 16 bytes, both alike")
+
+        ip_version = IpVersion.IPV4 if len(flow.local) == 4 else IpVersion.IPV6
+        write = self._device.write
+        self._write_bytes(Addr.CMD_LOCAL_ADDR, flow.local)
+        self._write_bytes(Addr.CMD_REMOTE_ADDR, flow.remote)
+        write(Addr.CMD_PORTS, flow.local_port | flow.remote_port << regs.CMD_PORTS_REMOTE_LSB)
+        write(Addr.CMD_SEQ, seq)
+        write(Addr.CMD_RECORD_LO, info.number & 0xFFFF_FFFF)
+        write(Addr.CMD_RECORD_HI, info.number >> 32)
+        self._write_bytes(Addr.CMD_KEY, info.key)
+        iv = info.salt + (info.iv if version is TlsVersion.TLS_1_3 else bytes(len(info.iv)))
+        self._write_bytes(Addr.CMD_IV, iv)
+        reason, context = self._command(
+            Opcode.ADD
+            | direction << regs.CMD_OP_DIRECTION_LSB
+            | version << regs.CMD_OP_VERSION_LSB
+            | ip_version << regs.CMD_OP_IP_VERSION_LSB
+            | cipher << regs.CMD_OP_CIPHER_LSB
+        )
+        if reason is not Reason.OK:
+            text = f"the device refuses: {reason.name}"
+            raise Refused(_ERRNO.get(reason, errno.EIO), reason.name.lower(), text)
+        return context
+
+    def _write_bytes(self, addr: int, data: bytes) -> None:
+        for at in range(0, len(data), 4):
+            self._device.write(addr + at, int.from_bytes(data[at : at + 4], "little"))
+
+    def _command(self, operation: int) -> tuple[Reason, int]:
+        """Ring, and wait for the answer; Refused with ETIMEDOUT if none comes."""
+        self._device.write(Addr.CMD_OP, operation)
+        self._device.write(Addr.CMD_DOORBELL, regs.CMD_DOORBELL_START_MASK)
+        for _ in range(POLLS):
+            status = self._device.read(Addr.CMD_STATUS)
+            if status & regs.CMD_STATUS_IGNORED_MASK:
+                raise Refused(errno.EBUSY, "busy", "an earlier command is still under way")
+            if status & regs.CMD_STATUS_DONE_MASK:
+                reason = (status & regs.CMD_STATUS_REASON_MASK) >> regs.CMD_STATUS_REASON_LSB
+                return Reason(reason), status >> regs.CMD_STATUS_ID_LSB
+        self._write_bytes(Addr.CMD_KEY, bytes(KEY_AND_IV))
+        raise Refused(errno.ETIMEDOUT, "timeout", "the device does not answer")
+
+    def _counter(self, addr: int) -> int:
+        low = self._device.read(addr)  # latches the high word
+        return self._device.read(addr + 4) << 32 | low
+
+
+def _version(word: int) -> tuple[int, int, int]:
+    """Major, minor, patch."""
+    return (
+        (word & regs.VERSION_MAJOR_MASK) >> regs.VERSION_MAJOR_LSB,
+        (word & regs.VERSION_MINOR_MASK) >> regs.VERSION_MINOR_LSB,
+        (word & regs.VERSION_PATCH_MASK) >> regs.VERSION_PATCH_LSB,
+    )
