@@ -148,11 +148,13 @@ class Walk:
                 first = (pos - record.start) % SEQ
                 last = min(record.total, first + len(payload) - at)
                 alone = (seq - record.start) % SEQ + len(payload) <= record.total
-                if refused := self._refused(entry, first, last, avoid_partials and alone):
+                if avoid_partials and entry.partial and alone:
+                    refused = RxPass.PARTIAL
+                else:
+                    refused = self._take(entry, first, payload[at : at + last - first])
+                if refused:
                     reason = reason or refused
                 else:
-                    entry.runs = join(entry.runs, first, last)
-                    entry.data[first:last] = payload[at : at + last - first]
                     pieces.append(Piece(record, first, last, at))
                 entry.partial |= bool(reason)
                 if entry.runs == ((0, record.total),):
@@ -191,12 +193,15 @@ class Walk:
                 return entry
         return None
 
-    def _refused(self, entry: _Open, first: int, last: int, avoid: bool) -> RxPass:
-        """Why [first, last) cannot be taken; `avoid` if it may not follow what was passed."""
-        if avoid and entry.partial:
-            return RxPass.PARTIAL
-        if any(run[0] < last and first < run[1] for run in entry.runs):
-            return RxPass.OVERLAP
-        if len(join(entry.runs, first, last)) > self._runs:
+    def _take(self, entry: _Open, first: int, data: bytes) -> RxPass:
+        """Take these bytes of the record, from `first` on; or tell why not, and take none."""
+        last = first + len(data)
+        for run in entry.runs:
+            if run[0] < last and first < run[1]:
+                return RxPass.OVERLAP
+        runs = join(entry.runs, first, last)
+        if len(runs) > self._runs:
             return RxPass.WINDOW_FULL
+        entry.runs = runs
+        entry.data[first:last] = data
         return RxPass.NONE
