@@ -19,9 +19,10 @@ import cocotb
 from rich.console import Console
 from rich.table import Table
 
-from cocotb_tests.harness import BUILD, run, seed
+from cocotb_tests.harness import run, seed
 from cocotb_tests.lane import LaneBench, Sent, xor
 from cocotb_tests.vectors import OWN, Vector, read
+from host.verilate import BUILD
 from model.gcm import Cipher, Part
 
 ANSWER = BUILD / "demo.json"

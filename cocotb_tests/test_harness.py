@@ -9,6 +9,7 @@ import pytest
 
 from cocotb_tests import harness
 from cocotb_tests.streams import start
+from host.verilate import BUILD
 
 
 @cocotb.test(timeout_time=1, timeout_unit="us")
@@ -42,7 +43,7 @@ def test_no_cocotb_test_at_all_is_a_red_test() -> None:
 def test_waves_are_fst(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAVES", "1")
     name = f"waves_test_{harness.simulator()}"
-    file = harness.BUILD / "waves" / f"{harness.simulator()}_{name}.fst"
+    file = BUILD / "waves" / f"{harness.simulator()}_{name}.fst"
     file.unlink(missing_ok=True)
     result = harness.run("axis_fifo", __name__, name=name, testcase="passes")
     assert (result.ran, result.failed) == (1, 0), result.log

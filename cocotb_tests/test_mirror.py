@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cocotb_tests.harness import HDL, ROOT, sources
+from host.verilate import HDL, ROOT, sources
 
 TESTS = ROOT / "cocotb_tests"
 MODEL = ROOT / "model"

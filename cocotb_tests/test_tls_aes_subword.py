@@ -13,6 +13,7 @@ from cocotb.triggers import RisingEdge
 
 from cocotb_tests import harness
 from cocotb_tests.streams import rng_of_test
+from host.verilate import Parameters
 from model.aes import SBOX
 
 LEGAL = [
@@ -51,7 +52,7 @@ async def every_byte_in_every_lane_is_substituted(dut: Any) -> None:
 
 @pytest.mark.parametrize(("kind", "regs"), LEGAL)
 def test_tls_aes_subword(kind: str, regs: int) -> None:
-    parameters: harness.Parameters = {"KIND": kind, "REGS": regs}
+    parameters: Parameters = {"KIND": kind, "REGS": regs}
     harness.simulate("tls_aes_subword", __name__, parameters, env={"REGS": str(regs)})
 
 

@@ -20,6 +20,7 @@ from systemrdl.node import RegNode
 
 from cocotb_tests import harness
 from cocotb_tests.streams import Gaps, Sink, Source, StreamRules, never, often, rng_of_test, start
+from host.verilate import HDL
 
 OKAY, SLVERR = 0, 2
 APERTURE: Final = 1 << 12
@@ -91,7 +92,7 @@ class Map:
 
     def __init__(self) -> None:
         compiler = RDLCompiler()
-        compiler.compile_file(str(harness.HDL / "regs" / "tlsnic.rdl"))
+        compiler.compile_file(str(HDL / "regs" / "tlsnic.rdl"))
         self.words: dict[int, Word] = {}
         self.fields: dict[str, Place] = {}
         self.counters: dict[str, int] = {}  # by index

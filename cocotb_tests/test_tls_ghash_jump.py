@@ -12,8 +12,9 @@ import cocotb
 import pytest
 from cocotb.triggers import ClockCycles, RisingEdge
 
-from cocotb_tests.harness import Parameters, simulate, simulator
+from cocotb_tests.harness import simulate, simulator
 from cocotb_tests.streams import Gaps, Source, StreamRules, never, often, rng_of_test, start
+from host.verilate import Parameters
 from model import gf128
 
 SLOT_W = 3

