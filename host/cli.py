@@ -43,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _replay(options)
-    except (BadInput, pcap.CaptureError, OSError) as error:
+    except pcap.CaptureError as error:
+        print(f"tlsnic: {options.capture}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except (BadInput, OSError) as error:
         print(f"tlsnic: {_one_line(error)}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:

@@ -11,8 +11,8 @@ from model.tlsnic import Config, Tlsnic
 class ModelDevice:
     """A `Device` that computes what the RTL would do. Frames are handled as they come."""
 
-    def __init__(self, config: Config | None = None) -> None:
-        self._nic = Tlsnic(config)
+    def __init__(self, connections: int = 64) -> None:
+        self._nic = Tlsnic(Config(connections=connections))
 
     def read(self, addr: int) -> int:
         """A register of 32 bits."""

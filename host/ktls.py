@@ -99,7 +99,7 @@ class Receiver:
         self._opener = self._device_opener = Opener(info)
         self._seq = seq
         self._mib = mib
-        self._config = ""
+        self._config = ""  # "Device" or "Sw" while it is counted as such
         self._context: tuple[TlsDevOps, int] | None = None
         self._queue: deque[Chunk] = deque()
         self._queued = 0
@@ -144,6 +144,7 @@ class Receiver:
         self._end_offload()
         if self._config:
             self._mib[f"TlsCurrRx{self._config}"] -= 1
+            self._config = ""
 
     def _end_offload(self) -> None:
         if self._context:

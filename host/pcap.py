@@ -104,16 +104,12 @@ def _read_pcap(file: BinaryIO, order: str, unit: int) -> Iterator[Captured]:
         raise CaptureError("the file ends in its header")
     ethernet = _link(struct.unpack(order + "16xI", head)[0] & 0xFFFF)
     packet = struct.Struct(order + "IIII")
-    while True:
-        at = file.tell()
-        head = file.read(16)
-        if not head:
-            return
+    while head := file.read(16):
         if len(head) < 16:
             raise Truncated("the capture ends in the middle of a packet")
         seconds, fraction, size, length = packet.unpack(head)
         if size > _MAX_BLOCK:
-            raise CaptureError(f"a packet of {size} bytes, at byte {at} of the file")
+            raise CaptureError(f"a packet of {size} bytes, at byte {file.tell() - 16} of the file")
         frame = ethernet(_exactly(file, size))
         yield Captured(seconds * 1_000_000_000 + fraction * unit, frame, size < length)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -110,8 +110,10 @@ class _Reader:
         self._keys = outcome.keys
         self._digest = hashlib.sha256()
 
-    def read(self, chunks: Iterable[tcp.Chunk]) -> list[Message]:
+    def read(self, chunks: Sequence[tcp.Chunk]) -> list[Message]:
         """Take the stream's next bytes; return what can be read."""
+        if not chunks:
+            return []
         self.ktls.receive(chunks)
         messages = []
         while not self.stopped:

@@ -50,10 +50,13 @@ class Receiver:
 
     def receive(self, seq: int, data: bytes, decrypted: bool) -> list[Chunk]:
         """Take a segment; return what is in order now."""
-        ahead = distance(seq, self.next)
-        if ahead == 0 and data and not self._waiting:  # the usual case
+        if not data:
+            return []
+        expected = self.next
+        if seq == expected and not self._waiting:  # the usual case
             self.taken += len(data)
             return [Chunk(data, decrypted)]
+        ahead = distance(seq, expected)
         if ahead > WINDOW:
             return []
         self._keep(self.taken + ahead, data, decrypted)

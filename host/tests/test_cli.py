@@ -1,0 +1,170 @@
+"""The command: what it writes, what it says, and how it ends."""
+
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from host import cli
+from host.pcap import Captured, read
+from host.tests.test_replay import CAPTURES, Liar
+from host.tests.wire import DATA, SERVER, Session, connection, pcap
+
+CAPTURE = next(path for path in CAPTURES if "v4" in path.stem)
+KEYS = CAPTURE.with_suffix(".keys")
+NIC = "10.77.0.1"
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Path, Path]:
+    """A capture and its key log."""
+    session = Session()
+    tcp = connection(session)
+    for _ in range(3):
+        tcp.send(SERVER, session.writers[SERVER].record(DATA, b"plaintext" * 60))
+    capture, keys = tmp_path / "made.pcap", tmp_path / "made.keys"
+    capture.write_bytes(pcap(tcp.frames))
+    keys.write_text(session.key_log)
+    return capture, keys
+
+
+def run(*arguments: str | Path) -> int:
+    return cli.main(["replay", *map(str, arguments)])
+
+
+def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(CAPTURE, "--keys", KEYS, "--nic", NIC) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    wanted = json.loads(CAPTURE.with_suffix(".json").read_text())["connections"][0]
+    rx, tx = (line for line in out.splitlines() if "10.77.0." in line)
+    assert rx.split()[:2] == [f"10.77.0.1:{wanted['local_port']}", "TLS"]
+    assert rx.split()[3:6] == ["rx", "20,000", "687"]
+    assert rx.split()[-1] == wanted["rx_sha256"][:16]
+    assert tx.split()[:4] == ["10.77.0.2:443", "AES-128-GCM", "tx", "5,000"]
+    assert out.splitlines()[-1] == "413 frames, 403 decrypted, NO_CONNECTION 3, NO_PAYLOAD 7"
+
+
+def test_the_json(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    assert run(CAPTURE, "--keys", KEYS, "--nic", NIC, "--json", path) == 0
+    report = json.loads(path.read_text())
+    (found,) = report["connections"]
+    assert {"frames", "frames_decrypted", "reasons", "mismatches", "skipped"} < set(report)
+    assert {"local", "remote", "version", "cipher", "rx", "tx"} < set(found)
+    for way in ("rx", "tx"):
+        assert set(found[way]) == {"bytes", "sha256", "records", "resyncs"}
+        assert set(found[way]["records"]) == {"decrypted", "mixed", "encrypted"}
+    assert "null" not in path.read_text()
+
+
+def test_json_on_the_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(CAPTURE, "--keys", KEYS, "--nic", NIC, "--json", "-") == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 413
+
+
+def test_what_it_writes_has_plaintext_and_verdicts(made: tuple[Path, Path], tmp_path: Path) -> None:
+    capture, keys = made
+    path = tmp_path / "out.pcapng"
+    assert run(capture, "--keys", keys, "--nic", "10.0.0.1", "--write", path) == 0
+    with capture.open("rb") as one, path.open("rb") as other:
+        was, now = list(read(one)), list(read(other))
+    assert [each.time for each in was if isinstance(each, Captured)] == [
+        each.time for each in now if isinstance(each, Captured)
+    ]
+    data = path.read_bytes()
+    assert data.count(b"plaintext" * 60) == 3
+    assert data.count(b"decrypted, connection 0") == 3
+    assert data.count(b"passed: NO_CONNECTION") == 2
+
+
+def test_a_capture_may_bring_its_key_log(made: tuple[Path, Path], tmp_path: Path) -> None:
+    capture, keys = made
+    path = tmp_path / "with_secrets.pcapng"
+    assert run(capture, "--nic", "10.0.0.3", "--write", path) == 0
+    data = path.read_bytes()
+    secrets = keys.read_bytes()
+    body = struct.pack("<II", 0x544C534B, len(secrets)) + secrets + bytes(-len(secrets) % 4)
+    size = struct.pack("<I", len(body) + 12)
+    at = 28  # behind the section header
+    path.write_bytes(data[:at] + b"\x0a\0\0\0" + size + body + size + data[at:])
+    out = tmp_path / "out.json"
+    assert run(path, "--nic", "10.0.0.1", "--json", out) == 0
+    assert json.loads(out.read_text())["connections"][0]["rx"]["records"]["decrypted"] == 3
+
+
+def test_a_capture_cut_short_is_replayed_as_far_as_it_goes(
+    made: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capture, keys = made
+    data = capture.read_bytes()
+    for size in range(24, len(data), 11):
+        capture.write_bytes(data[:size])
+        out = tmp_path / "out.json"
+        assert run(capture, "--keys", keys, "--nic", "10.0.0.1", "--json", out) == 0
+        warnings = json.loads(out.read_text())["warnings"]
+        assert capsys.readouterr().err == "".join(f"tlsnic: {each}\n" for each in warnings)
+        assert all("middle of a packet" in each for each in warnings)
+    assert warnings
+
+
+def test_a_mismatch_is_exit_code_1(
+    made: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cli, "_device", lambda name: Liar())
+    capture, keys = made
+    assert run(capture, "--keys", keys, "--nic", "10.0.0.1") == 1
+    assert "3 bytes differ from what software alone delivers" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["missing.pcap", "--nic", NIC], "missing.pcap: No such file or directory"),
+        ([".", "--nic", NIC], ".: Is a directory"),
+        (["text", "--nic", NIC], "text: neither a pcap nor a pcapng file"),
+        (["empty", "--nic", NIC], "empty: neither a pcap nor a pcapng file"),
+        (["made.pcap", "--nic", "10.0.0"], "10.0.0 is not an IP address"),
+        (["made.pcap", "--nic", NIC, "--keys", "no.keys"], "no.keys: No such file or directory"),
+        (["made.pcap", "--nic", NIC, "--keys", "text"], "text has no line of a key log"),
+        (["made.pcap", "--nic", NIC, "--keys", "made.pcap"], "made.pcap has no line of a key log"),
+        (["made.pcap", "--nic", NIC, "--write", "no/out"], "no/out: No such file or directory"),
+        (["made.pcap", "--nic", NIC, "--json", "no/out"], "no/out: No such file or directory"),
+    ],
+)
+@pytest.mark.usefixtures("made")
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text").write_text("some words\n")
+    Path("empty").write_text("")
+    assert run(*arguments) == 2
+    assert capsys.readouterr().err == f"tlsnic: {says}\n"
+
+
+def test_a_device_that_is_not_there(
+    made: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "host.device_rtl", None)
+    assert run(made[0], "--nic", NIC, "--device", "rtl") == 2
+    assert "the RTL is not there as a device" in capsys.readouterr().err
+
+
+def test_python_m_host() -> None:
+    command = [sys.executable, "-m", "host", "replay", str(CAPTURE), "--nic", NIC]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert "the key log has no secrets of this session" in done.stdout
+    assert done.stderr == ""
