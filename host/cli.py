@@ -144,7 +144,7 @@ def _run(
 def _progress(stack: contextlib.ExitStack, file: BinaryIO) -> Iterator[None]:
     """To be advanced once a packet: a bar, if the standard error is a terminal."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not (console.is_terminal and file.seekable()):
         return _quiet()
     progress = stack.enter_context(Progress(console=console, transient=True))
     size = Path(file.name).stat().st_size

@@ -81,7 +81,7 @@ def read(file: BinaryIO) -> Iterator[Captured | Secrets]:
     if magic in _PCAP:
         return _read_pcap(file, *_PCAP[magic])
     if magic == _SECTION.to_bytes(4):
-        return _read_pcapng(file)
+        return _read_pcapng(file, magic)
     raise CaptureError("neither a pcap nor a pcapng file")
 
 
@@ -103,13 +103,14 @@ def _read_pcap(file: BinaryIO, order: str, unit: int) -> Iterator[Captured]:
     if len(head) < 20:
         raise CaptureError("the file ends in its header")
     ethernet = _link(struct.unpack(order + "16xI", head)[0] & 0xFFFF)
-    packet = struct.Struct(order + "IIII")
+    packet, at = struct.Struct(order + "IIII"), 24
     while head := file.read(16):
         if len(head) < 16:
             raise Truncated("the capture ends in the middle of a packet")
         seconds, fraction, size, length = packet.unpack(head)
         if size > _MAX_BLOCK:
-            raise CaptureError(f"a packet of {size} bytes, at byte {file.tell() - 16} of the file")
+            raise CaptureError(f"a packet of {size} bytes, at byte {at} of the file")
+        at += 16 + size
         frame = ethernet(_exactly(file, size))
         yield Captured(seconds * 1_000_000_000 + fraction * unit, frame, size < length)
 
@@ -125,14 +126,10 @@ class _Interface:
         return self.offset * 1_000_000_000 + ticks * 1_000_000_000 // self.ticks
 
 
-def _read_pcapng(file: BinaryIO) -> Iterator[Captured | Secrets]:
-    order, interfaces = "<", list[_Interface]()
-    file.seek(0)
-    while True:
-        at = file.tell()
-        head = file.read(8)
-        if not head:
-            return
+def _read_pcapng(file: BinaryIO, magic: bytes) -> Iterator[Captured | Secrets]:
+    order, interfaces, at = "<", list[_Interface](), 0
+    head = magic + file.read(4)
+    while head:
         if len(head) < 8:
             raise Truncated("the capture ends in the middle of a block")
         if head[:4] == _SECTION.to_bytes(4):
@@ -151,6 +148,8 @@ def _read_pcapng(file: BinaryIO) -> Iterator[Captured | Secrets]:
                 yield from _block(order, kind, body, interfaces)
         except (struct.error, IndexError):
             raise CaptureError(f"a block that is cut short, at byte {at} of the file") from None
+        at += size
+        head = file.read(8)
 
 
 def _block(
