@@ -142,7 +142,6 @@ class Handshake:
         self._streams = {side: _Stream() for side in Side}
         self._random = b""  # of the client; empty until its hello came
         self._server_random = b""
-        self._hello_due = True  # the client's: at the start, and after a retry request
         self._early = False
         self._negotiated: tuple[Version, CipherType] | None = None
 
@@ -185,7 +184,7 @@ class Handshake:
 
     def _must_wait(self, side: Side) -> bool:
         """What the client sends behind its hello has a meaning only with the server's."""
-        return side is Side.CLIENT and not self._hello_due and self._negotiated is None
+        return side is Side.CLIENT and bool(self._random) and self._negotiated is None
 
     def _record(self, side: Side, stream: _Stream, kind: int, record: bytes) -> None:
         version = self._negotiated and self._negotiated[0]
@@ -203,8 +202,6 @@ class Handshake:
             if body[:1] == _WARNING:
                 return
             raise HandshakeError("an alert ended the handshake")
-        if kind == ContentType.DATA and self._early and not stream.opener:
-            return  # before a retry request
         if kind != ContentType.HANDSHAKE:
             raise HandshakeError("data before the handshake is finished")
         stream.messages += body
@@ -247,13 +244,11 @@ class Handshake:
         at += 2 + struct.unpack_from(">H", body, at)[0]
         at += 1 + body[at]
         self._early |= _EARLY_DATA in _extensions(body, at)
-        self._hello_due = False
 
     def _server_hello(self, body: bytes) -> None:
         legacy, random = struct.unpack_from(">H32s", body)
         if random == _RETRY:
-            self._hello_due = True
-            return
+            return  # a retry request: the client says hello again, with the same random
         at = 35 + body[34]
         suite = struct.unpack_from(">H", body, at)[0]
         chosen = _extensions(body, at + 3).get(_SUPPORTED_VERSIONS)

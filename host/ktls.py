@@ -297,8 +297,8 @@ class Receiver:
         while size:
             chunk = self._queue.popleft()
             if len(chunk.data) > size:
-                self._queue.appendleft(replace(chunk, data=chunk.data[size:]))
-                chunk = replace(chunk, data=chunk.data[:size])
+                self._queue.appendleft(Chunk(chunk.data[size:], chunk.decrypted))
+                chunk = Chunk(chunk.data[:size], chunk.decrypted)
             size -= len(chunk.data)
             taken.append(chunk)
         return taken
