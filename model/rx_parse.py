@@ -15,8 +15,6 @@ from model.rx_lookup import ADDR_BYTES, Flow
 
 MAX_TAGS: Final = 2
 VLAN: Final = (b"\x81\x00", b"\x88\xa8")
-ETHER_IPV4: Final = b"\x08\x00"
-ETHER_IPV6: Final = b"\x86\xdd"
 
 IPV4_HEADER: Final = 20  # bytes, without options
 IPV6_HEADER: Final = 40
@@ -62,8 +60,7 @@ def parse(frame: bytes, max_frame: int) -> Segment | RxPass:
             return _ipv4(frame, ip)
         case b"\x86\xdd":
             return _ipv6(frame, ip)
-        case _:
-            return RxPass.NOT_TCP
+    return RxPass.NOT_TCP
 
 
 def _ipv4(frame: bytes, ip: int) -> Segment | RxPass:
@@ -139,8 +136,8 @@ def _tcp(
 def sums_up(data: bytes) -> bool:
     """Whether the one's complement sum of 16-bit words, checksum included, is all ones.
 
-    2^16 is 1 modulo 0xFFFF, so the bytes read as one number have the words' sum as their remainder.
-    It is 0 for a sum of 0xFFFF, and for one of 0, which no header has. (RFC 1071; odd data ends
-    with a zero byte.)
+    2^16 is 1 modulo 0xFFFF, so the bytes read as one number have the words' sum as their
+    remainder: 0 for a sum of 0xFFFF, and for one of 0, which no header has. The zero byte behind
+    odd data would be a factor of 256, which makes no other remainder 0 (RFC 1071).
     """
-    return int.from_bytes(data if len(data) % 2 == 0 else data + b"\0") % 0xFFFF == 0
+    return int.from_bytes(data) % 0xFFFF == 0

@@ -241,6 +241,20 @@ def test_a_record_in_any_order(version: TlsVersion, key: int) -> None:
         b.check_counters()
 
 
+@pytest.mark.parametrize(("version", "key"), KINDS, ids=NAMES)
+def test_records_taken_in_turns_at_the_same_places(version: TlsVersion, key: int) -> None:
+    rng = random.Random(6)
+    b = bench(rng, version, key, [100, 100])
+    prefix, second = 13 if version is V12 else 5, b.stream.starts[1]
+    for first, last in ((0, prefix), (second, second + prefix)):
+        assert b.part(first, last) is RxPass.NONE
+    for start, first, last in ((0, 0, 30), (second, 30, 60), (0, 60, 116), (0, 30, 60)):
+        assert b.part(start + prefix + first, start + prefix + last) is RxPass.NONE
+    for first, last in ((60, 116), (0, 30)):
+        assert b.part(second + prefix + first, second + prefix + last) is RxPass.NONE
+    b.check_counters()
+
+
 @pytest.mark.parametrize("window", [1, 3, 8])
 def test_the_record_that_was_dropped_from_the_window(window: int) -> None:
     rng = random.Random(7)
