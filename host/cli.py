@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import ipaddress
 import json
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
@@ -31,7 +31,6 @@ from host.keylog import KeyLog
 from host.replay import ConnectionReport, Replay, Report
 
 OK, MISMATCH, BAD_INPUT = 0, 1, 2
-WIDE: Final = 120  # columns, where no terminal says how many there are
 
 
 class BadInput(Exception):
@@ -92,8 +91,7 @@ def _replay(options: argparse.Namespace) -> int:
         file = stack.enter_context(options.capture.open("rb"))
         packets = pcap.read(file)
         written = stack.enter_context(options.write.open("wb")) if options.write else None
-        device = _device(options.device)
-        stack.callback(device.close)
+        device = stack.enter_context(_device(options.device))
         replay = Replay(Driver(device), nic, key_log)
         ends_early = _run(replay, packets, key_log, written, _progress(stack, file))
         report = replay.report()
@@ -103,16 +101,27 @@ def _replay(options: argparse.Namespace) -> int:
     return MISMATCH if report.mismatches else OK
 
 
-def _device(name: str) -> Device:
+def _device(name: str) -> AbstractContextManager[Device]:
     if name == "rtl":
-        try:
-            rtl: Device = importlib.import_module("host.device_rtl").RtlDevice()
-        except ImportError as error:
-            raise BadInput(f"the RTL is not there as a device: {error}") from None
-        return rtl
+        return _rtl()
     from host.device_model import ModelDevice
 
-    return ModelDevice()
+    return contextlib.closing(ModelDevice())
+
+
+@contextlib.contextmanager
+def _rtl() -> Iterator[Device]:
+    """The RTL, for which there must be tools to build it; BadInput if it fails."""
+    try:
+        from host.device_rtl import DeviceError, RtlDevice
+        from host.verilate import BuildError
+    except ImportError as error:
+        raise BadInput(f"the RTL cannot be built: {error}") from None
+    try:
+        with contextlib.closing(RtlDevice()) as device:
+            yield device
+    except (BuildError, DeviceError) as error:
+        raise BadInput(f"the RTL: {textwrap.shorten(str(error), 300)}") from None
 
 
 def _run(
@@ -171,13 +180,10 @@ def _tell(report: Report, path: Path | None) -> None:
     if path:
         path.write_text(text + "\n")
     console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = WIDE
-    if report.connections:
-        console.print(_table(report.connections))
-    for connection in report.connections:
+    for number, connection in enumerate(report.connections):
+        console.print(_table(connection, heading=number == 0))
         for note in connection.notes:
-            console.print(f"{connection.local} {connection.remote}: {note}", markup=False)
+            console.print(f"   {note}", markup=False)
     for skipped in report.skipped:
         line = f"skipped {skipped.local} {skipped.remote}: {skipped.reason}"
         console.print(line, markup=False)
@@ -189,21 +195,18 @@ def _tell(report: Report, path: Path | None) -> None:
         print(f"tlsnic: {warning}", file=sys.stderr)
 
 
-def _table(connections: list[ConnectionReport]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("connection", overflow="fold")
-    table.add_column("")
-    table.add_column("")
-    for heading in ("bytes", "decrypted", "mixed", "encrypted", "resyncs"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("SHA-256", no_wrap=True)
-    for each in connections:
-        for end, what, word, way in (
-            (each.local, each.version, "rx", each.rx),
-            (each.remote, each.cipher, "tx", each.tx),
-        ):
-            numbers = (way.bytes, *way.records.values(), way.resyncs)
-            table.add_row(Text(end), what, word, *(f"{n:,}" for n in numbers), way.sha256[:16])
+def _table(each: ConnectionReport, heading: bool) -> Table:
+    """Both directions of a connection; tables of several are one below the other."""
+    name = Text(f"{each.local} {each.remote} {each.version} {each.cipher}")
+    table = Table(box=None, title=name, title_justify="left", show_header=heading)
+    table.add_column("", width=2)
+    for column, width in (("bytes", 13), ("decrypted", 9), ("mixed", 9), ("encrypted", 9)):
+        table.add_column(column, justify="right", width=width)
+    table.add_column("resyncs", justify="right", width=7)
+    table.add_column("SHA-256", width=16)
+    for word, way in (("rx", each.rx), ("tx", each.tx)):
+        numbers = (way.bytes, *way.records.values(), way.resyncs)
+        table.add_row(word, *(f"{n:,}" for n in numbers), way.sha256[:16])
     return table
 
 

@@ -1,14 +1,19 @@
 """The command: what it writes, what it says, and how it ends."""
 
+import contextlib
 import json
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from host import cli
+from host.device import RxDescriptor
+from host.device_model import ModelDevice
+from host.device_rtl import DeviceError
 from host.pcap import Captured, read
 from host.tests.test_replay import CAPTURES, Liar
 from host.tests.wire import DATA, SERVER, Session, connection, pcap
@@ -40,12 +45,13 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert err == ""
     wanted = json.loads(CAPTURE.with_suffix(".json").read_text())["connections"][0]
-    rx, tx = (line for line in out.splitlines() if "10.77.0." in line)
-    assert rx.split()[:2] == [f"10.77.0.1:{wanted['local_port']}", "TLS"]
-    assert rx.split()[3:6] == ["rx", "20,000", "687"]
-    assert rx.split()[-1] == wanted["rx_sha256"][:16]
-    assert tx.split()[:4] == ["10.77.0.2:443", "AES-128-GCM", "tx", "5,000"]
-    assert out.splitlines()[-1] == "413 frames, 403 decrypted, NO_CONNECTION 3, NO_PAYLOAD 7"
+    name, heading, rx, tx, frames = out.splitlines()
+    assert name.split()[:2] == [f"10.77.0.1:{wanted['local_port']}", "10.77.0.2:443"]
+    assert name.split()[2:] == ["TLS", "1.3", "AES-128-GCM"]
+    assert heading.split() == ["bytes", "decrypted", "mixed", "encrypted", "resyncs", "SHA-256"]
+    assert rx.split() == ["rx", "20,000", "687", "0", "0", "0", wanted["rx_sha256"][:16]]
+    assert tx.split() == ["tx", "5,000", "0", "0", "192", "0", wanted["tx_sha256"][:16]]
+    assert frames == "413 frames, 403 decrypted, NO_CONNECTION 3, NO_PAYLOAD 7"
 
 
 def test_the_json(tmp_path: Path) -> None:
@@ -116,7 +122,7 @@ def test_a_mismatch_is_exit_code_1(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(cli, "_device", lambda name: Liar())
+    monkeypatch.setattr(cli, "_device", lambda name: contextlib.closing(Liar()))
     capture, keys = made
     assert run(capture, "--keys", keys, "--nic", "10.0.0.1") == 1
     assert "3 bytes differ from what software alone delivers" in capsys.readouterr().out
@@ -159,7 +165,21 @@ def test_a_device_that_is_not_there(
 ) -> None:
     monkeypatch.setitem(sys.modules, "host.device_rtl", None)
     assert run(made[0], "--nic", NIC, "--device", "rtl") == 2
-    assert "the RTL is not there as a device" in capsys.readouterr().err
+    assert "the RTL cannot be built" in capsys.readouterr().err
+
+
+def test_a_device_that_fails(
+    made: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Dead(ModelDevice):
+        def receive(self, frames: Sequence[bytes]) -> list[tuple[bytes, RxDescriptor]]:
+            raise DeviceError("a frame did not come through")
+
+    monkeypatch.setattr("host.device_rtl.RtlDevice", Dead)
+    assert run(made[0], "--nic", "10.0.0.1", "--device", "rtl") == 2
+    assert capsys.readouterr().err == "tlsnic: the RTL: a frame did not come through\n"
 
 
 def test_python_m_host() -> None:

@@ -287,11 +287,12 @@ def test_a_full_device_leaves_the_rest_in_software() -> None:
 
 @pytest.mark.parametrize("end", ["fin", "rst", "syn"])
 def test_a_connection_that_ends_is_deleted(end: str) -> None:
-    """And its addresses and ports may be used again."""
+    """Another one has its place in the device; or its addresses and ports."""
     frames, logs = [], ""
     for n in range(3):
         session = Session(seed=n)
-        tcp = connection(session, Tcp(next=[n * 1_000_000, n * 77_777]))
+        ports = 50000 + (n if end != "syn" else 0), 443
+        tcp = connection(session, Tcp(ports=ports, next=[n * 1_000_000, n * 77_777]))
         tcp.send(SERVER, session.writers[SERVER].record(DATA, TEXT))
         if end == "rst":
             tcp.frames.append(tcp.frame(CLIENT, tcp.next[CLIENT], RST))
