@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import ipaddress
 import json
 import sys
@@ -93,6 +94,7 @@ def _replay(options: argparse.Namespace) -> int:
         written = stack.enter_context(options.write.open("wb")) if options.write else None
         device = stack.enter_context(_device(options.device))
         replay = Replay(Driver(device), nic, key_log)
+        gc.freeze()  # what is there by now stays, and need not be looked at again and again
         ends_early = _run(replay, packets, key_log, written, _progress(stack, file))
         report = replay.report()
     if ends_early:
