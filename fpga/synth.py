@@ -27,6 +27,7 @@ TOPS: dict[str, dict[str, dict[str, int | str]]] = {
     "tls_gcm": {"ecp5": {"SBOX": "GATES"}, "xcup": {"SBOX": "TABLE"}},
     "tls_gcm small": {"ecp5": {"SBOX": "GATES", "SMALL": 1, "ROUND_REGS": 1}},
     "tls_csr": {"ecp5": {}, "xcup": {}},
+    "tlsnic small": {"ecp5": {"SBOX": "GATES", "SMALL": 1, "ROUND_REGS": 1}},
 }
 SYNTH = {
     "ecp5": "synth_ecp5 -noflatten -nowidelut",

@@ -79,18 +79,19 @@ reg  [ADDR_W-1:0] wr_q;
 wire [ADDR_W-1:0] out_addr;
 wire [ADDR_W-1:0] used_words = wr_q - out_addr;
 reg               inside_q;                     // of a frame
-reg  [2:0]        pace_q;                       // clocks until the next frame may start
+reg  [2:0]        pace_q;                       // clocks until a frame may end: 5 a frame at least
 reg  [4:0]        frames_q;                     // frames that did not reach the lookup
 wire              line_pop_frame;
 wire              word     = s_axis_tvalid && s_axis_tready;
 wire              starts   = word && !inside_q;
-assign s_axis_tready = used_words < {ADDR_W{1'b1}} && (inside_q || (pace_q == 3'd0 && frames_q < FRAMES - 4));
+assign s_axis_tready = used_words < {ADDR_W{1'b1}}
+                    && (inside_q || frames_q < FRAMES - 4) && !(s_axis_tlast && pace_q != 3'd0);
 always @(posedge clk) begin
     if (word) begin
         wr_q     <= wr_q + {{ADDR_W-1{1'b0}}, 1'b1};
         inside_q <= !s_axis_tlast;
     end
-    pace_q   <= starts ? 3'd4 : (pace_q == 3'd0) ? 3'd0 : pace_q - 3'd1;
+    pace_q   <= (word && s_axis_tlast) ? 3'd4 : (pace_q == 3'd0) ? 3'd0 : pace_q - 3'd1;
     frames_q <= frames_q + {4'd0, starts} - {4'd0, line_pop_frame};
     if (rst) begin
         wr_q     <= {ADDR_W{1'b0}};

@@ -1,7 +1,7 @@
 // tls_rx_parse.v - what a frame is: addresses, ports, sequence number, where its payload lies.
 //
-// In    s_*      the words of frames as they are written to the buffer, 16 bytes each; any word may
-//                come in any clock, but frames at least 5 clocks apart
+// In    s_*      the words of frames as they are written to the buffer, 16 bytes each; in any clock,
+//                but the last words of two frames are at least 5 clocks apart
 // Out   m_*      one word a frame, when its last word has come (of one that is too long, before);
 //                reason is 0 for a TCP segment with good lengths and checksums
 // How   three steps, each a clock: the packet behind the EtherType is shifted to start at byte 0;
@@ -81,7 +81,7 @@ wire [13:0]      cur_keep = flush_q ? 14'd0 : s_keep[13:0];
 always @(posedge clk) begin
     // a packet's word needs two of the frame; the last one comes with the clock after the frame
     a_valid <= (flush_q || (body && !tags_q && kind_q != NO_IP)) && !rst;
-    a_last  <= flush_q || (over && !over_q);
+    a_last  <= (flush_q || (over && !over_q)) && !rst;
     a_over  <= over && !over_q;
     a_data  <= shift2_q ? {s_data[15:0], prev_q[127:16]}
              : shift6_q ? {s_data[47:0], prev_q[127:48]} : {s_data[111:0], prev_q[127:112]};

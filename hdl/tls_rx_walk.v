@@ -17,8 +17,8 @@ module tls_rx_walk #(
     parameter ID_W   = 6,           // bits of a connection's id
     parameter ADDR_W = 15,          // bits of a byte's address in the buffer
     parameter WINDOW = 8,           // open records of a connection
-    parameter CONN_W = 64,          // CONN_BITS and REC_BITS of tls_rx_state.vh
-    parameter REC_W  = 64
+    parameter CONN_W = 236,         // CONN_BITS and REC_BITS of tls_rx_state.vh
+    parameter REC_W  = 287
 ) (
     input  wire                      clk,
     input  wire                      rst,
@@ -233,6 +233,18 @@ function [WINDOW*SLOT_W-1:0] without(input [WINDOW*SLOT_W-1:0] order, input [SLO
         end
     end
 endfunction
+function [WINDOW*SLOT_W-1:0] with_last(input [WINDOW*SLOT_W-1:0] order, input [SLOT_W-1:0] count,
+                                       input [SLOT_W-1:0] slot);
+    integer n;
+    begin
+        with_last = order;
+        for (n = 0; n < WINDOW; n = n + 1)
+            if (count == n[SLOT_W-1:0]) with_last[SLOT_W*n +: SLOT_W] = slot;
+    end
+endfunction
+function [WINDOW-1:0] place_of(input [SLOT_W-1:0] slot);
+    place_of = {{WINDOW-1{1'b0}}, 1'b1} << slot;
+endfunction
 wire [WINDOW*SLOT_W-1:0] order_open = window_full ? order_q >> SLOT_W : order_q;
 wire [OPEN_W-1:0]       count_open = window_full ? count_q - {{OPEN_W-1{1'b0}}, 1'b1} : count_q;
 
@@ -315,13 +327,12 @@ always @(posedge clk) begin
                     to_q[15*r +: 15]   <= y_q;
                 end
             end
-            if (reason_q != RX_PASS_NONE) partial_q <= 1'b1;
             fresh_q <= 1'b0;
             if (has_text) ranges_q <= ranges_q + 10'd1;
             if (complete) begin
                 rec_q    <= 1'b0;
                 count_q  <= count_q - {{OPEN_W-1{1'b0}}, 1'b1};
-                used_q[slot_q] <= 1'b0;
+                used_q   <= used_q & ~place_of(slot_q);
                 order_q  <= without(order_q, slot_q);
             end else dirty_q <= 1'b1;
             if (has_text && has_tag) state_q <= ST_TAG;
@@ -370,9 +381,8 @@ always @(posedge clk) begin
                     run_q     <= {RUNS{1'b0}};
                     dirty_q   <= 1'b1;
                     count_q   <= count_open + {{OPEN_W-1{1'b0}}, 1'b1};
-                    used_q[free_slot] <= 1'b1;
-                    order_q   <= order_open;
-                    order_q[SLOT_W*count_open[SLOT_W-1:0] +: SLOT_W] <= free_slot;
+                    used_q    <= used_q | place_of(free_slot);
+                    order_q   <= with_last(order_open, count_open[SLOT_W-1:0], free_slot);
                 end else begin
                     have_q    <= grown_q[3:0];
                     to_edge_q <= 32'd0;

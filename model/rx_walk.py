@@ -129,7 +129,7 @@ class Walk:
 
     def walk(self, seq: int, payload: bytes, *, avoid_partials: bool) -> Walked:
         """Take what is new of a payload that starts at `seq`."""
-        if 0 < (seq - self.next - len(self.prefix)) % SEQ < SEQ // 2:
+        if 0 < (seq - self.next - len(self.prefix)) % SEQ <= SEQ // 2:
             return Walked(RxPass.OUT_OF_SYNC)
         reason = RxPass.NONE
         pieces: list[Piece] = []
@@ -154,9 +154,9 @@ class Walk:
                     refused = self._take(entry, first, payload[at : at + last - first])
                 if refused:
                     reason = reason or refused
+                    entry.partial = True
                 else:
                     pieces.append(Piece(record, first, last, at))
-                entry.partial |= bool(reason)
                 if entry.runs == ((0, record.total),):
                     self._open.remove(entry)
                     complete.append(Complete(record, bytes(entry.data)))
