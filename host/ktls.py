@@ -128,6 +128,7 @@ class Receiver:
             self._config = "Sw"
         else:
             self.offloaded = boundary
+            self._device_opener = self._opener
             self._context = driver, context
             self._config = "Device"
         self._mib.update((f"TlsRx{self._config}", f"TlsCurrRx{self._config}"))

@@ -450,6 +450,21 @@ def test_a_key_update_stops_the_device_and_the_reader() -> None:
     assert mib["TlsRxRekeyReceived"] == mib["TlsRxRekeyOk"] == 1
 
 
+def test_the_device_may_begin_with_keys_of_after_an_update() -> None:
+    writer, info = keys(Version.TLS_1_3, CipherType.AES_GCM_128)
+    next_writer, next_info = keys(Version.TLS_1_3, CipherType.AES_GCM_256)
+    receiver, driver = stack(info), Driver()
+    receiver.receive([Chunk(writer.record(HANDSHAKE, KEY_UPDATE), False)])
+    assert receiver.recv() == Message(HANDSHAKE, KEY_UPDATE)
+    receiver.rekey(next_info)
+    assert receiver.offload(driver, FLOW)
+    assert driver.added[0][2] == next_info
+    nic = Nic(next_info, [next_writer.record(DATA, b"data" * 50) for _ in range(2)])
+    receiver.receive(nic.chunks([230, 300], [True, True, False]))
+    assert receiver.recv() == Message(DATA, b"data" * 100)
+    assert receiver.records == {Kind.ENCRYPTED: 1, Kind.DECRYPTED: 1, Kind.MIXED: 1}
+
+
 @pytest.mark.parametrize("marks", ["111", "100", "010", "101", "110", "000"])
 def test_what_the_device_took_with_the_old_keys_is_undone_with_them(marks: str) -> None:
     """It goes on with keys and numbers of before until it is told."""

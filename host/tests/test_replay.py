@@ -241,6 +241,44 @@ def test_key_updates_are_followed_in_software(size: int) -> None:
     assert decrypted + mixed + encrypted == 9
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_any_traffic_reads_as_in_software(seed: int) -> None:
+    """Records of all sizes and kinds, key updates; frames late, repeated and broken on the way."""
+    random = Random(seed)
+    session = Session(random.choice([0x0303, 0x0304]), random.choice([16, 32]), seed)
+    tcp = Tcp(next=[random.getrandbits(32), random.getrandbits(32)])
+    tcp.open()
+    for side, data in session.flights:
+        tcp.send(side, data, random.choice([1448, 300]))
+    text, start = b"", len(tcp.frames)
+    for _ in range(random.randint(5, 40)):
+        writer, what = session.writers[SERVER], random.random()
+        if what < 0.08 and session.version == 0x0304:
+            tcp.send(SERVER, writer.record(HANDSHAKE, KEY_UPDATE))
+            session.writers[SERVER] = writer.updated()
+        elif what < 0.15:
+            tcp.send(SERVER, writer.record(ALERT, b"\x01\x5a"))
+        else:
+            part = random.randbytes(random.choice([0, 1, 20, 500, 3000, 16384]))
+            tcp.send(SERVER, writer.record(DATA, part), random.choice([1448, 536, 9000, 60]))
+            text += part
+    likely = random.choice([0, 0.01, 0.05, 0.3])
+    placed = list[tuple[float, bytes]]()
+    for at, frame in enumerate(tcp.frames):
+        late = at > 2 and random.random() < likely
+        placed.append((at + (random.uniform(0.5, random.choice([2, 5, 40])) if late else 0), frame))
+        if random.random() < likely / 3:
+            placed.append((at + random.uniform(0, 20), frame))
+        if random.random() < likely / 4 and at >= start:
+            broken = bytearray(frame)
+            broken[random.randrange(54, len(frame))] ^= random.randint(1, 255)
+            placed.append((at - 0.1, bytes(broken)))
+    report, _ = replay([frame for _, frame in sorted(placed)], session.key_log)
+    found = only(report)
+    assert (report.mismatches, found.notes) == (0, [])
+    assert found.rx.sha256 == sha256(text)
+
+
 def test_a_renegotiation_is_the_end() -> None:
     session = Session(version=0x0303)
     tcp = connection(session)
