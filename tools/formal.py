@@ -1,0 +1,230 @@
+"""Proofs of the RTL with SymbiYosys and yices: `make formal`.
+
+    python -m tools.formal [NAME...] [--bugs] [--long] [--list]
+
+A proof is a top in `hdl/formal/`, or a module of `hdl/` itself; NAME is one of the table below.
+Properties in a `.vh` of a module's name are written into the end of a copy of that module, where they
+see its registers and memories; the RTL itself knows nothing of them. A `prove` holds for ever (by
+induction), a `bmc` for that many clocks from reset. What is proved is said in the files' headers.
+
+`--bugs` plants bugs, one at a time, in the copies, and expects each to be found by its proof.
+`--long` adds the proofs that take more than a minute. All is written to `build/formal`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+HDL = ROOT / "hdl"
+FORMAL = HDL / "formal"
+OUT = ROOT / "build" / "formal"
+LIMIT = 600  # seconds a proof may take
+# only induction needs them: a planted bug must be found by what it does at the ports
+INVARIANTS = re.compile(r"// ---- invariants ----\n.*?// ---- end of invariants ----\n", re.S)
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A text of a module, and what it is changed to."""
+
+    module: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One run of SymbiYosys.
+
+    `modules` are those of `hdl/` that are read, `properties` those of them whose `.vh` is added.
+    """
+
+    top: str
+    modules: tuple[str, ...]
+    properties: tuple[str, ...] = ()
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    mode: str = "prove"
+    depth: int = 2
+    engine: str = "smtbmc yices"
+    long: bool = False
+    bugs: tuple[Bug, ...] = ()
+    bug_depth: int = 24
+
+
+PROOFS: dict[str, Proof] = {
+    "fifo": Proof(
+        "axis_fifo",
+        ("axis_fifo",),
+        ("axis_fifo",),
+        {"DATA_W": 8, "DEPTH": 8, "BLOCK": 0},
+        bugs=(
+            # evaluated in 32 bits: after the pointers wrap the queue is never full
+            Bug("axis_fifo", "= !fill[A];", "= ((wr_q - rd_q) != DEPTH);"),
+            Bug("axis_fifo", "if (write) begin", "if (s_axis_tvalid) begin"),
+        ),
+    ),
+    "fifo_block": Proof(
+        "axis_fifo",
+        ("axis_fifo",),
+        ("axis_fifo",),
+        {"DATA_W": 8, "DEPTH": 8, "BLOCK": 1},
+        depth=4,
+        bugs=(
+            Bug("axis_fifo", "if (read) mid_q <=", "if (write || read) mid_q <="),
+            Bug("axis_fifo", "!mid_valid_q || out_room", "!mid_valid_q || m_axis_tready"),
+        ),
+    ),
+    "context": Proof(
+        "tls_rx_context",
+        ("tls_rx_context",),
+        ("tls_rx_context",),
+        {"ID_W": 2, "SLOT_W": 1, "CONN_W": 8, "REC_W": 8, "ALONG_W": 4},
+        bugs=(
+            # the connection of two frames before is taken for that of the one before
+            Bug("tls_rx_context", "held_id_q <= s_id;", "if (s_needs && !held_q) held_id_q <= s_id;"),
+            Bug("tls_rx_context", "held_q    <= s_needs;", "held_q    <= 1'b1;"),
+            Bug("tls_rx_context", "|| (leaves && !insert_q);", "|| leaves;"),
+            Bug("tls_rx_context", "ST_KEEP: if (!scan_en) state_q", "ST_KEEP: state_q"),
+            Bug("tls_rx_context", "same_q   <= held_q && held_id_q", "same_q   <= held_id_q"),
+        ),
+    ),
+}
+
+
+class ProofError(Exception):
+    """A tool is missing, or a planted bug's text is not there."""
+
+
+def source(module: str, properties: bool, bug: Bug | None) -> str:
+    """A module's text, with its bug and its properties."""
+    text = (HDL / f"{module}.v").read_text()
+    if bug is not None and bug.module == module:
+        if text.count(bug.old) != 1:
+            raise ProofError(f"{module}: not there once: {bug.old}")
+        text = text.replace(bug.old, bug.new)
+    if properties:
+        added = (FORMAL / f"{module}.vh").read_text()
+        if bug is not None:
+            added = INVARIANTS.sub("", added)
+        at = text.rindex("endmodule")
+        text = f"{text[:at]}{added}{text[at:]}"
+    return text
+
+
+def configuration(proof: Proof, files: list[str]) -> str:
+    """The text for SymbiYosys."""
+    sets = " ".join(f"-set {name} {value}" for name, value in proof.parameters.items())
+    return "\n".join(
+        [
+            "[options]",
+            f"mode {proof.mode}",
+            f"depth {proof.depth}",
+            f"timeout {LIMIT}",
+            "expect pass",
+            "[engines]",
+            proof.engine,
+            "[script]",
+            *(f"read_verilog -formal {name}" for name in files if name.endswith(".v")),
+            *([f"chparam {sets} {proof.top}"] if sets else []),
+            f"hierarchy -check -top {proof.top}",
+            f"prep -flatten -top {proof.top}",
+            "[files]",
+            *files,
+            "",
+        ]
+    )
+
+
+def prove(name: str, proof: Proof, bug: Bug | None = None) -> tuple[str, float]:
+    """Run one proof; returns PASS, FAIL, UNKNOWN, TIMEOUT or ERROR, and the seconds it took.
+
+    With a bug a trace from reset is looked for: that induction fails would say little.
+    """
+    if bug is not None:
+        proof = replace(proof, mode="bmc", depth=proof.bug_depth)
+    binaries = Path(sys.executable).parent
+    tool = shutil.which("yowasp-sby", path=f"{binaries}")
+    if tool is None or shutil.which("yices-smt2", path=f"{binaries}") is None:
+        raise ProofError("yowasp-sby or yices-smt2 is not installed: make setup-formal")
+    folder = OUT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    files = []
+    for module in proof.modules:
+        text = source(module, module in proof.properties, bug)
+        (folder / f"{module}.v").write_text(text)
+        files.append(f"{module}.v")
+    extra = [*HDL.glob("*.vh"), FORMAL / "stream_rules.v"]
+    if proof.top not in proof.modules:
+        extra.append(FORMAL / f"{proof.top}.v")
+    for path in extra:
+        shutil.copy(path, folder / path.name)
+        files.append(path.name)
+    (folder / "proof.sby").write_text(configuration(proof, files))
+    tools = {"YOSYS": "yosys", "SMTBMC": "yosys-smtbmc", "WITNESS": "yosys-witness"}
+    environment = dict(os.environ)
+    environment["PATH"] = f"{binaries}{os.pathsep}{environment['PATH']}"
+    environment |= {variable: f"yowasp-{program}" for variable, program in tools.items()}
+    start = time.monotonic()
+    with (folder / "log").open("w") as log:
+        subprocess.run(
+            ["nice", tool, "-f", "-d", "run", "proof.sby"],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    said = re.findall(r"DONE \((\w+), rc=", (folder / "log").read_text())
+    return (said[-1] if said else "ERROR"), time.monotonic() - start
+
+
+def main() -> int:
+    """Run the proofs; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.formal", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="proofs, of: " + ", ".join(PROOFS))
+    parser.add_argument("--bugs", action="store_true", help="plant bugs and expect them to be found")
+    parser.add_argument("--long", action="store_true", help="long proofs too")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(PROOFS)
+    if unknown:
+        parser.error(f"no such proof: {', '.join(sorted(unknown))}")
+    names = options.names or [n for n, p in PROOFS.items() if options.long or not p.long]
+    table = Table("proof", "engine", "mode", "depth", "s", "result")
+    good = True
+    console = Console()
+    for name in names:
+        proof = PROOFS[name]
+        runs: list[tuple[str, Bug | None]] = [(name, None)]
+        if options.bugs:
+            runs = [(f"{name}.bug{i}", bug) for i, bug in enumerate(proof.bugs, 1)]
+        for label, bug in runs:
+            try:
+                result, seconds = prove(label, proof, bug)
+            except ProofError as error:
+                print(error, file=sys.stderr)
+                return 2
+            right = result == ("PASS" if bug is None else "FAIL")
+            good &= right
+            mode = "unbounded" if proof.mode == "prove" else "bounded"
+            word = result if bug is None else ("found" if right else f"NOT FOUND: {result}")
+            table.add_row(label, proof.engine, mode, f"{proof.depth}", f"{seconds:.1f}", word)
+            print(f"{label}: {word}, {seconds:.1f} s", file=sys.stderr)
+    console.print(table)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
