@@ -114,11 +114,11 @@ class Receiver:
         """Have the device take over from the next record on of which nothing came yet.
 
         What is queued is software's, so call this when nothing waits out of order behind it.
-        False: that boundary is not known yet, try again when more came. True: it is settled, and
-        after any error of the driver the connection stays in software, with the error in `refused`.
+        False: that boundary, or its key, is not known yet: try again later. True: it is settled,
+        and after any error of the driver the connection stays in software, with it in `refused`.
         """
         boundary = self._boundary()
-        if boundary is None:
+        if boundary is None or self._key_expired:
             return False
         info = replace(self._opener.info, rec_seq=boundary.number.to_bytes(REC_SEQ_SIZE))
         try:

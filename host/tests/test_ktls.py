@@ -456,6 +456,7 @@ def test_the_device_may_begin_with_keys_of_after_an_update() -> None:
     receiver, driver = stack(info), Driver()
     receiver.receive([Chunk(writer.record(HANDSHAKE, KEY_UPDATE), False)])
     assert receiver.recv() == Message(HANDSHAKE, KEY_UPDATE)
+    assert not receiver.offload(driver, FLOW)
     receiver.rekey(next_info)
     assert receiver.offload(driver, FLOW)
     assert driver.added[0][2] == next_info
