@@ -11,14 +11,16 @@ SIM     ?= icarus
 JOBS    ?= 2
 TEST    ?= cocotb_tests
 VECTORS ?=
+FRAMES  ?= 100000
+DEMO    := host/tests/data/tls12_aes256_mixed_v6
 export PYTHON VENV SIM
 
 BIN    := $(VENV)/bin
 HDL    := $(wildcard hdl/*.v)
 PYTEST := $(BIN)/pytest -q
 
-.PHONY: help setup setup-synth demo test model sim vectors regress bench lint types layers regs \
-        html synth pnr ci clean
+.PHONY: help setup setup-synth demo demo-lane test model sim vectors cosim regress bench lint \
+        types layers regs html synth pnr formal ci clean
 
 help:   ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t22
@@ -33,7 +35,9 @@ $(VENV)/.synth: pyproject.toml tools/setup.sh
 	tools/setup.sh dev,synth
 	touch $@ $(VENV)/.dev
 
-demo: setup   ## the TLS 1.3 records of RFC 8448, cut up and shuffled, through the lane in RTL
+demo: setup   ## a capture of real TLS traffic through the device in RTL, driver and kTLS stack
+	$(BIN)/tlsnic replay $(DEMO).pcap --keys $(DEMO).keys --nic fd77::1 --device rtl
+demo-lane: setup   ## the TLS 1.3 records of RFC 8448, cut up and shuffled, through the lane alone
 	SIM=verilator $(BIN)/python -m cocotb_tests.demo
 
 test: setup   ## every test, on both simulators
@@ -46,11 +50,13 @@ sim: setup   ## RTL tests on one simulator; TEST= one of them
 	$(PYTEST) -m '' '$(TEST)'
 vectors: setup   ## a Wycheproof AEAD file through the lane: VECTORS=file.json; without: CAVP, RFC 8448
 	$(BIN)/python -m cocotb_tests.vectors $(VECTORS)
+cosim: setup   ## random traffic into RTL and model, in process: FRAMES=n SEED=n
+	$(BIN)/python -m cocotb_tests.cosim --frames $(FRAMES) --jobs $(JOBS)
 regress: setup   ## the long sweeps, both simulators
 	SIM=icarus $(PYTEST) -n $(JOBS) -m regress cocotb_tests
 	SIM=verilator $(PYTEST) -n $(JOBS) -m regress cocotb_tests
 
-bench: setup   ## clocks of the lane, beside the anchors; build/bench.json
+bench: setup   ## clocks of device and lane, beside the anchors; build/bench.json
 	SIM=verilator $(BIN)/python -m cocotb_tests.bench
 
 lint: setup   ## Icarus, Verilator and ruff, without a warning

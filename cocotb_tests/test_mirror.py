@@ -23,6 +23,7 @@ INSIDE = {
     "tls_gcm_cipher": ("tls_gcm", "means something between its two neighbours alone"),
     "tls_gcm_issue": ("tls_gcm", "the lane's streams are its own, and its errors the lane's"),
     "tls_gcm_sums": ("tls_gcm", "ghash and jump ring, both tested alone, and queues"),
+    "tls_rx": ("tlsnic", "the device but for its registers"),
     "tls_gf128_mul_pipe": ("tls_gf128_mul", "tls_gf128_mul without SMALL, and a delay"),
     "tls_gf128_mul_serial": ("tls_gf128_mul", "tls_gf128_mul with SMALL is nothing else"),
 }
@@ -31,7 +32,9 @@ TOGETHER = {"tls_gf128_sq": "tls_gf128_mul"}
 # Modules that compute nothing a model could say.
 PLUMBING = {
     "axis_fifo": "words leave as they came",
+    "tls_byte_ram": "bytes are read as they were written",
     "tls_delay": "words leave as they came",
+    "tls_rx_text": "bytes are read as they were written",
 }
 # The registers' model is the register map itself, elaborated by their test.
 REGISTERS = "tls_csr"

@@ -8,7 +8,7 @@
 //       m_place  where in the buffer a part's first block belongs; for parts with bytes
 // How   a byte's place in its block is that of the text, whatever it is in the frame, so each block
 //       is read from its own byte address; blocks of pieces follow one another without a gap.
-// Spec  docs/receive.md, 3; docs/interfaces.md, Parts.
+// Spec  docs/receive.md, 3; docs/interfaces.md, Parts.  Model model/rx.py.
 `default_nettype none
 module tls_rx_feed #(
     parameter ID_W   = 6,           // bits of a connection's id: its key slot
