@@ -3,8 +3,7 @@
 // In    valid, ready, word  the stream; all that must keep still is in `word`
 // Proved (ASSUME 0) or taken for granted (ASSUME 1):
 //       2. once valid is high it stays high, and the word as it is, until the word is transferred.
-//       Rules 1 and 4 ask nothing of a source. Rule 3 is about liveness, where valid hangs on ready
-//       without a register: tools/formal.py looks for such a path (`waits`).
+//       Rules 1 and 4 ask nothing of a source; rule 3, that it does not wait, is left to simulation.
 // A reset ends it all: nothing is asked of the clock after one.
 `default_nettype none
 module stream_rules #(
