@@ -47,6 +47,17 @@ async def start(dut: Any) -> None:
     await RisingEdge(dut.clk)
 
 
+class AxiLite:
+    """The channels of AXI4-Lite under the names of streams: aw_valid is s_axil_awvalid."""
+
+    def __init__(self, dut: Any) -> None:
+        self._dut = dut
+
+    def __getattr__(self, name: str) -> Any:
+        channel, _, signal = name.partition("_")
+        return getattr(self._dut, f"s_axil_{channel}{signal}" if signal else name)
+
+
 class _Stream:
     def __init__(self, dut: Any, prefix: str, fields: tuple[str, ...]) -> None:
         self.name = prefix

@@ -19,7 +19,17 @@ from systemrdl.compiler import RDLCompiler
 from systemrdl.node import RegNode
 
 from cocotb_tests import harness
-from cocotb_tests.streams import Gaps, Sink, Source, StreamRules, never, often, rng_of_test, start
+from cocotb_tests.streams import (
+    AxiLite,
+    Gaps,
+    Sink,
+    Source,
+    StreamRules,
+    never,
+    often,
+    rng_of_test,
+    start,
+)
 from host.verilate import HDL
 
 OKAY, SLVERR = 0, 2
@@ -161,24 +171,13 @@ def random_command(rng: random.Random) -> dict[str, int]:
 # ---- the bench ----
 
 
-class _Channels:
-    """The ports of AXI4-Lite under the names of streams: aw_valid is s_axil_awvalid."""
-
-    def __init__(self, dut: Any) -> None:
-        self._dut = dut
-
-    def __getattr__(self, name: str) -> Any:
-        channel, _, signal = name.partition("_")
-        return getattr(self._dut, f"s_axil_{channel}{signal}" if signal else name)
-
-
 class Bench:
     """The bus master and all streams of tls_csr. `writes` and `reads` keep what was answered."""
 
     def __init__(self, dut: Any, gaps: Gaps = never, stalls: Gaps = never) -> None:
         self.dut = dut
         self.rng = rng_of_test()
-        bus = _Channels(dut)
+        bus = AxiLite(dut)
 
         def made(choice: Gaps, name: str) -> Iterator[bool]:
             return choice(rng_of_test(name))
