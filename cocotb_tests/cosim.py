@@ -29,12 +29,14 @@ from cocotb_tests.traffic import Command, Control, Frames, Note, Traffic
 from host import packet, regs
 from host.device_rtl import BATCH, MAX_BYTES, RtlDevice
 from host.regs import Addr, RxPass
+from model import regs as model_regs
 from model import rx, rx_walk
 from model.tlsnic import Config, Tlsnic
 
 EPISODE: Final = 4_000  # frames
 BURST: Final = 400
 LONG: Final = 100_000
+OVERLAP: Final = model_regs.RxPass.OVERLAP
 POLLS: Final = 20_000
 PATIENCE: Final = 40_000  # clocks for a frame to go through: the longest takes 600 words
 
@@ -125,7 +127,7 @@ class _Observed(rx_walk.Walk):
         if not walked.reason:
             records = len({id(piece.record) for piece in walked.pieces})
             seen[f"records in a decrypted frame: {min(records, 9)}{'+' * (records > 8)}"] += 1
-        if walked.reason is rx_walk.RxPass.OVERLAP and walked.pieces:
+        if walked.reason is OVERLAP and walked.pieces:
             seen["bytes taken of a frame that passes as OVERLAP"] += 1
         if seq + len(payload) >= rx_walk.SEQ:
             seen["frame across sequence number 2^32"] += 1

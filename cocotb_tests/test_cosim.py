@@ -1,0 +1,176 @@
+"""The RTL in this process against the model, and the comparison against planted bugs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+import pytest
+
+from cocotb_tests import cosim, traffic
+from cocotb_tests.cosim import Difference, Received, Rtl, Tally
+from cocotb_tests.harness import seed
+from cocotb_tests.traffic import Frames, Traffic
+from host.regs import BLOCK_COUNTERS_FIRST, Addr, Counter
+from model.rx_lookup import crc32c
+from model.tlsnic import Tlsnic
+
+EPISODES = 6
+FRAMES = 700
+REGRESS = 150_000
+
+
+class ModelUnder:
+    """The model as what is tested, with a bug in what it says."""
+
+    def __init__(
+        self,
+        frame: Callable[[int, Received], Received] = lambda _, got: got,
+        register: Callable[[int, int], int] = lambda _, value: value,
+    ) -> None:
+        self._nic = Tlsnic()
+        self._frame = frame
+        self._register = register
+        self._out: list[Received] = []
+        self._count = 0
+
+    def read(self, addr: int) -> int:
+        """A register."""
+        return self._register(addr, self._nic.read(addr))
+
+    def write(self, addr: int, value: int) -> None:
+        """Write a register."""
+        self._nic.write(addr, value)
+
+    def send(self, frames: Sequence[bytes], left: int = 0) -> None:
+        """Let frames in."""
+        for frame in frames:
+            out, descriptor = self._nic.receive(frame)
+            self._out.append(self._frame(self._count, (out, descriptor.pack())))
+            self._count += 1
+
+    def words(self, frames: int) -> list[Received]:
+        """The next frames that come out."""
+        out, self._out = self._out[:frames], self._out[frames:]
+        return out
+
+    def close(self) -> None:
+        """Nothing to give up."""
+
+
+def at_500(change: Callable[[Received], Received]) -> Callable[[int, Received], Received]:
+    """A bug of one frame in the second burst."""
+    return lambda count, got: change(got) if count == 500 else got
+
+
+def flipped(got: Received) -> Received:
+    frame = bytearray(got[0])
+    frame[-1] ^= 1
+    return bytes(frame), got[1]
+
+
+def off_by_one(wanted: int) -> Callable[[int, int], int]:
+    return lambda addr, value: value + (addr == wanted)
+
+
+LAST_COUNTER = BLOCK_COUNTERS_FIRST + 8 * Counter.EVENT_LOST
+
+PLANTED: dict[str, tuple[ModelUnder, str]] = {
+    "a bit of a frame": (ModelUnder(at_500(flipped)), "1 bytes differ"),
+    "a byte too few": (ModelUnder(at_500(lambda got: (got[0][:-1], got[1]))), "bytes, model"),
+    "the reason": (ModelUnder(at_500(lambda got: (got[0], got[1] ^ 1 << 24))), "descriptor"),
+    "the id": (ModelUnder(at_500(lambda got: (got[0], got[1] ^ 1))), "descriptor"),
+    "a reserved bit": (ModelUnder(at_500(lambda got: (got[0], got[1] | 1 << 31))), "descriptor"),
+    "a counter": (ModelUnder(register=off_by_one(LAST_COUNTER)), "EVENT_LOST 1, model 0"),
+    "its high word": (ModelUnder(register=off_by_one(LAST_COUNTER + 4)), "EVENT_LOST"),
+    "an answer": (
+        ModelUnder(register=lambda addr, value: value ^ (addr == Addr.CMD_STATUS) << 16),
+        "answer",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", PLANTED)
+def test_a_planted_bug_is_found(bug: str) -> None:
+    device, says = PLANTED[bug]
+    with pytest.raises(Difference, match=says):
+        cosim.episode(device, Traffic(seed()), 1000, Tally())
+
+
+def test_frames_in_another_order_are_found() -> None:
+    class Swapped(ModelUnder):
+        def words(self, frames: int) -> list[Received]:
+            out = super().words(frames)
+            return out[1:2] + out[:1] + out[2:]
+
+    with pytest.raises(Difference, match="frame 0 of"):
+        cosim.episode(Swapped(), Traffic(seed()), 400, Tally())
+
+
+def test_a_device_without_a_bug_is_not_blamed() -> None:
+    tally = Tally()
+    cosim.episode(ModelUnder(), Traffic(seed()), 1000, tally)
+    assert tally.frames >= 1000
+
+
+def test_the_command_repeats_the_difference() -> None:
+    """The text names the seed, and the seed makes the same frames."""
+    first, again = (
+        [step for _ in range(3) for step in made.burst(200)]
+        for made in (Traffic(seed()), Traffic(seed()))
+    )
+    other = Traffic(seed() + 1)
+    for one, two in zip(first, again, strict=True):
+        assert type(one) is type(two)
+        if isinstance(one, Frames) and isinstance(two, Frames):
+            assert one.frames == two.frames
+            assert one.left == two.left
+        else:
+            assert one == two
+    assert first != [step for _ in range(3) for step in other.burst(200)]
+
+
+def test_cosim() -> None:
+    print(f"SEED={seed()}")
+    tally = Tally()
+    for number in range(EPISODES):
+        tally.add(cosim.run(100 * seed() + number, FRAMES))
+    assert tally.frames >= EPISODES * FRAMES
+    assert tally.reasons["NONE"] > tally.frames // 20  # else it compares what passes, no more
+
+
+@pytest.mark.regress
+def test_cosim_long() -> None:
+    """And all that must come up did."""
+    print(f"SEED={seed()}")
+    tally = Tally()
+    for first, frames in cosim.tasks(100 * seed(), REGRESS):
+        tally.add(cosim.run(first, frames))
+    assert tally.missing() == []
+
+
+def test_what_is_missing_is_told() -> None:
+    tally = Tally()
+    missing = tally.missing()
+    assert "reason PARTIAL" in missing
+    tally.reasons["PARTIAL"] = 1
+    assert len(tally.missing()) == len(missing) - 1
+
+
+def test_a_device_that_stops_is_told() -> None:
+    """The frame that does not come out is named, and the wait ends."""
+    device = Rtl(stall=256)
+    with pytest.raises(Difference, match=r"frame 0 of .* does not come out"):
+        cosim.episode(device, Traffic(seed()), 50, Tally())
+    device.close()
+
+
+def test_same_fingerprint_is_the_same() -> None:
+    """Of the flows that are to collide: by the model's CRC."""
+    rng = Random(seed())
+    for _ in range(20):
+        flow = traffic.Flow(rng.randbytes(16), rng.randbytes(16), 1, 2)
+        other = traffic.same_fingerprint(rng, flow)
+        assert other != flow
+        both = [crc32c(b"\1" + f.local + f.remote + b"\0\1\0\2") for f in (flow, other)]
+        assert both[0] == both[1]
