@@ -1,8 +1,9 @@
-"""Measures the lane in clocks of the RTL: `make bench`.
+"""Measures lane and receive path in clocks of the RTL: `make bench`.
 
     python -m cocotb_tests.bench [--json FILE]
 
-Clocks are exact and the same on any machine and simulator; wall-clock time is not measured here.
+Clocks are exact and the same on any machine and simulator; wall-clock time is not measured, but
+for how fast the receive path is as a simulation (`bench_rx`, which has all that is not the lane).
 Records are whole: TLS 1.3 (AAD of 5 bytes, text one byte longer than what it carries). Back to
 back, rates count carried bytes in steady state, from the first data word of a record to that of a
 later one. docs/benchmarks.md says whose the anchors are and how they were taken.
@@ -21,7 +22,8 @@ import cocotb
 from rich.console import Console
 from rich.table import Table
 
-from cocotb_tests.harness import run
+from cocotb_tests import bench_rx
+from cocotb_tests.bench_rx import answered, note
 from cocotb_tests.lane import LaneBench
 from cocotb_tests.streams import rng_of_test
 from host.verilate import BUILD
@@ -51,13 +53,6 @@ async def prepared(dut: Any) -> LaneBench:
         bench.install(slot, Cipher(size // 16), rng.randbytes(size), rng.randbytes(12))
     await bench.installed(KEYS)
     return bench
-
-
-def note(**figures: float) -> None:
-    """Add figures to the answer file."""
-    path = Path(os.environ["BENCH_ANSWER"])
-    old = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(old | figures))
 
 
 @cocotb.test()
@@ -144,25 +139,6 @@ async def alone(dut: Any) -> None:
         note(**{f"cold_{size}": sent.sum_clock - bench.keys.when[start]})
 
 
-def measure(parameters: dict[str, int | str]) -> dict[str, float]:
-    """All figures of one configuration."""
-    answer = BUILD / "bench" / f"{os.getpid()}.json"
-    answer.parent.mkdir(parents=True, exist_ok=True)
-    answer.unlink(missing_ok=True)
-    result = run(
-        "tls_gcm",
-        "cocotb_tests.bench",
-        parameters,
-        name="bench",
-        env={"BENCH_ANSWER": str(answer)},
-    )
-    if result.failed or not result.ran:
-        raise RuntimeError(f"the simulation failed:\n{result.log[-4000:]}")
-    figures: dict[str, float] = json.loads(answer.read_text())
-    answer.unlink()
-    return figures
-
-
 def tables(all_figures: dict[str, dict[str, float]]) -> list[Table]:
     """What is printed."""
     full = all_figures["full"]
@@ -217,18 +193,25 @@ def tables(all_figures: dict[str, dict[str, float]]) -> list[Table]:
 
 def main() -> int:
     """The command line above."""
-    parser = argparse.ArgumentParser(description="measure the AES-GCM lane in clocks")
+    parser = argparse.ArgumentParser(description="measure lane and receive path in clocks")
     parser.add_argument("--json", type=Path, default=BUILD / "bench.json", metavar="FILE")
     options = parser.parse_args()
     os.environ.setdefault("SIM", "verilator")
-    figures = {name: measure(parameters) for name, parameters in CONFIGURATIONS.items()}
+    figures = {
+        name: answered("tls_gcm", "cocotb_tests.bench", parameters)
+        for name, parameters in CONFIGURATIONS.items()
+    }
+    receive = bench_rx.measure()
+    written = {
+        "figures": figures,
+        "receive": receive,
+        "target": TARGET,
+        "best_open_core": OPEN_CORE,
+    }
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(
-        json.dumps({"figures": figures, "target": TARGET, "best_open_core": OPEN_CORE}, indent=1)
-        + "\n"
-    )
+    options.json.write_text(json.dumps(written, indent=1) + "\n")
     console = Console(width=None if sys.stdout.isatty() else 110)
-    for table in tables(figures):
+    for table in [*tables(figures), *bench_rx.tables(receive)]:
         console.print(table)
     print(f"written to {options.json}")
     return 0

