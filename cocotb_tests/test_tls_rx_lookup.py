@@ -190,13 +190,13 @@ async def found_is_what_is_in_the_table(dut: Any, idle: Gaps, stall: Gaps) -> No
             kind = rng.random()
             if kind < 0.15:
                 bench.insert(bench.any_flow())
-            elif kind < 0.3 and bench.table:
+            elif kind < 0.25 and bench.table:
                 flow = bench.any_flow() if rng.random() < 0.5 else some(rng)
                 bench.send(REMOVE, flow, rng.choice(list(bench.table)))
             else:
                 bench.send(rng.choice([FIND, FIND, QUERY]), bench.any_flow())
         await bench.done()
-    assert min(bench.seen.values()) > 10, bench.seen
+    assert min(bench.seen.values()) > 2, bench.seen
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
