@@ -1,7 +1,7 @@
 // tls_rx_lookup.v - which connection a frame belongs to; keeps the table of connections.
 //
 // In    s_*      addresses and ports, and what goes along; s_op says what is to be done with them:
-//                find; insert at s_id; remove s_id (both are found as they were before)
+//                find; insert at s_id; remove s_id (the answer to these two says nothing)
 // Out   m_*      in order: found or not, the connection's id, whether it has the same fingerprint
 //                without being the same, and what went along
 //       used     the connections of the table
@@ -37,20 +37,30 @@ module tls_rx_lookup #(
 );
 localparam ID_W  = $clog2(CONNS);
 localparam KEY_W = 1 + 128 + 128 + 16 + 16;
+localparam BITS  = 37 * 8;                      // that the fingerprint is of
+localparam [31:0] POLY = 32'h82f63b78;          // reflected
 `include "tls_rx_ops.vh"           // OP_*
 
-function [31:0] crc32c(input [295:0] bytes);              // byte 0 in bits 7:0
+// CRC-32C of so many bytes is linear: bit j of it is the parity of some of their bits. The last bit
+// leaves the polynomial behind, and each one before it what that becomes in one more step.
+function [BITS-1:0] bits_of_crc(input [4:0] j);
     integer i;
-    reg [31:0] crc;
+    reg [31:0] left;
     begin
-        crc = 32'hffffffff;
-        for (i = 0; i < 296; i = i + 1)
-            crc = (crc >> 1) ^ ((crc[0] ^ bytes[i]) ? 32'h82f63b78 : 32'd0);
-        crc32c = ~crc;
+        left = POLY;
+        for (i = BITS - 1; i >= 0; i = i - 1) begin
+            bits_of_crc[i] = left[j];
+            left = (left >> 1) ^ (left[0] ? POLY : 32'd0);
+        end
     end
 endfunction
 
 wire [KEY_W-1:0] s_key = {s_is_v6, s_local_addr, s_remote_addr, s_local_port, s_remote_port};
+
+// byte 0 in bits 7:0; the first 32 bits inverted, as the CRC begins with ones
+wire [BITS-1:0]  bytes = {s_remote_port[7:0], s_remote_port[15:8], s_local_port[7:0],
+                          s_local_port[15:8], s_remote_addr, s_local_addr, 7'd0, s_is_v6}
+                       ^ {{BITS-32{1'b0}}, {32{1'b1}}};
 
 // the pipeline moves when its end does
 reg               v1, v2, v3, v4, v5;
@@ -71,6 +81,15 @@ reg  [31:0]        prints [0:CONNS-1];
 reg  [CONNS-1:0]   used_q;
 reg  [KEY_W-1:0]   keys [0:CONNS-1];
 
+genvar j;
+generate
+    for (j = 0; j < 32; j = j + 1) begin : fingerprint
+        localparam [4:0] BIT = j;
+        localparam [BITS-1:0] OF = bits_of_crc(BIT);
+        always @(posedge clk) if (move && s_valid) print1[j] <= ~^(bytes & OF);
+    end
+endgenerate
+
 integer i;
 reg [ID_W-1:0] number;                          // of the one bit in match2
 always @* begin
@@ -86,13 +105,11 @@ always @(posedge clk) begin
         v3 <= v2;
         v4 <= v3;
         v5 <= v4;
-        if (s_valid) begin                      // 1: fingerprint
+        if (s_valid) begin                      // 1: fingerprint, above
             op1    <= s_op;
             id1    <= s_id;
             key1   <= s_key;
             along1 <= s_along;
-            print1 <= crc32c({s_remote_port[7:0], s_remote_port[15:8], s_local_port[7:0],
-                              s_local_port[15:8], s_remote_addr, s_local_addr, 7'd0, s_is_v6});
         end
         if (v1) begin                           // 2: who has it
             for (n = 0; n < CONNS; n = n + 1) match2[n] <= used_q[n] && prints[n] == print1;
