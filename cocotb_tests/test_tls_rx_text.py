@@ -1,0 +1,175 @@
+"""tls_rx_text: the text of parts is where it belongs, and nothing else has changed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import cocotb
+from cocotb.triggers import RisingEdge
+
+from cocotb_tests.harness import simulate
+from cocotb_tests.streams import Gaps, never, often, rng_of_test, start
+
+ADDR_W, PARTS = 10, 8
+BYTES = 1 << ADDR_W
+Block = tuple[bytes, int]  # 16 bytes, keep
+
+
+def blocks(rng: random.Random, offset: int, data: bytes) -> list[Block]:
+    """Text as the lane gives it, its first byte at `offset` of a block; noise in other bytes."""
+    made = []
+    at = -offset
+    while at < len(data):
+        keep = sum(1 << n for n in range(16) if 0 <= at + n < len(data))
+        block = bytes(data[at + n] if keep >> n & 1 else rng.randrange(256) for n in range(16))
+        made.append((block, keep))
+        at += 16
+    return made
+
+
+class Bench:
+    """Gives places and text; reads back what must be there."""
+
+    def __init__(self, dut: Any, idle: Gaps = never) -> None:
+        self.dut = dut
+        self.rng = rng_of_test("parts")
+        self.edge = RisingEdge(dut.clk)
+        self.gaps: Iterator[bool] = idle(rng_of_test("idle"))
+        self.memory: dict[int, int] = {}  # bytes that were written
+        self.done = 0
+        for name in ("s_place_valid", "s_place_addr", "s_axis_tvalid", "s_axis_tdata",
+                     "s_axis_tkeep", "s_axis_tlast", "rd_addr"):  # fmt: skip
+            getattr(dut, name).value = 0
+        cocotb.start_soon(self._count())
+
+    async def _count(self) -> None:
+        while True:
+            await self.edge
+            self.done += int(self.dut.done.value == 1)
+
+    async def parts(self, parts: list[tuple[int, bytes]], lead: int) -> None:
+        """Give parts, (address, data) each; places come first, of `lead` parts at most."""
+        dut, rng = self.dut, self.rng
+        offsets = [rng.randrange(16) for _ in parts]
+        queue = [
+            (block, n, index + 1 == len(made))
+            for n, (_, data) in enumerate(parts)
+            for made in [blocks(rng, offsets[n], data)]
+            for index, block in enumerate(made)
+        ]
+        placed = ended = 0
+        before = self.done
+        while queue:
+            place = placed < len(parts) and placed < ended + lead and not next(self.gaps)
+            dut.s_place_valid.value = int(place)
+            dut.s_place_addr.value = rng.getrandbits(ADDR_W)
+            if place:
+                addr = (parts[placed][0] - offsets[placed]) % BYTES
+                dut.s_place_addr.value = addr
+            (block, keep), number, last = queue[0]
+            text = number < placed and not next(self.gaps)
+            dut.s_axis_tvalid.value = int(text)
+            dut.s_axis_tdata.value = int.from_bytes(block, "little")
+            dut.s_axis_tkeep.value = keep
+            dut.s_axis_tlast.value = int(last)
+            if text:
+                queue.pop(0)
+                ended += last
+            await self.edge
+            placed += int(place)
+            assert self.done - before <= ended
+        dut.s_place_valid.value = 0
+        dut.s_axis_tvalid.value = 0
+        for addr, data in parts:
+            for n, byte in enumerate(data):
+                self.memory[(addr + n) % BYTES] = byte
+        while self.done < before + len(parts):
+            await self.edge
+
+    async def check(self, words: Iterator[int] | None = None) -> None:
+        """Read words, one a clock, or all: what was written is there."""
+        dut = self.dut
+        asked: list[int] = []
+        for word in words or iter(range(BYTES // 16)):
+            dut.rd_addr.value = word
+            asked.append(word)
+            await self.edge
+            if len(asked) > 1:
+                self._compare(asked[-2])
+        await self.edge
+        self._compare(asked[-1])
+
+    def _compare(self, word: int) -> None:
+        got = self.dut.rd_data.value
+        for n in range(16):
+            byte = self.memory.get(16 * word + n)
+            if byte is not None:
+                have = str(got)[8 * (15 - n) : 8 * (16 - n)]
+                assert have == f"{byte:08b}", f"byte {n} of word {word}"
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.parametrize(idle=[never, often])
+async def text_lies_where_it_belongs(dut: Any, idle: Gaps) -> None:
+    """Of any size, at any address, over the end too; parts side by side in a word."""
+    bench = Bench(dut, idle)
+    rng = bench.rng
+    await start(dut)
+    for _ in range(15):
+        at = rng.randrange(BYTES)
+        parts = []
+        for _ in range(rng.randint(1, 12)):
+            data = rng.randbytes(rng.choice([1, 15, 16, 17, rng.randint(1, 60)]))
+            parts.append((at % BYTES, data))
+            at += len(data) + rng.choice([0, 0, 1, 5, 30])
+        await bench.parts(parts, rng.randint(1, PARTS))
+        await bench.check()
+    assert len(bench.memory) > BYTES // 2
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def a_part_is_there_when_it_is_done(dut: Any) -> None:
+    """Read in the clock after that; at each place of a word."""
+    bench = Bench(dut)
+    rng = bench.rng
+    await start(dut)
+    for addr in range(32):
+        data = rng.randbytes(rng.randint(1, 40))
+        at = BYTES - 16 + addr
+        await bench.parts([(at % BYTES, data)], 1)
+        words = {(at + n) // 16 % (BYTES // 16) for n in range(len(data))}
+        await bench.check(iter(sorted(words, reverse=True)))
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def reset_forgets_places(dut: Any) -> None:
+    """In a part: the next block is the first one of the next part."""
+    bench = Bench(dut)
+    rng = bench.rng
+    await start(dut)
+    for _ in range(20):
+        dut.s_place_valid.value = 1
+        dut.s_place_addr.value = rng.getrandbits(ADDR_W)
+        await bench.edge
+        dut.s_place_valid.value = rng.getrandbits(1)
+        dut.s_axis_tvalid.value = 1
+        dut.s_axis_tkeep.value = 0  # blocks of which no byte counts: what is written stays
+        dut.s_axis_tlast.value = 0
+        for _ in range(rng.randint(1, 4)):
+            await bench.edge
+            dut.s_place_valid.value = 0
+        dut.s_axis_tvalid.value = 0
+        dut.rst.value = 1
+        await bench.edge
+        dut.rst.value = 0
+        await bench.edge
+        done = bench.done
+        await bench.parts([(rng.getrandbits(ADDR_W), rng.randbytes(40))], 1)
+        assert bench.done == done + 1
+        await bench.check()
+
+
+def test_tls_rx_text() -> None:
+    simulate("tls_rx_text", __name__, {"ADDR_W": ADDR_W, "PARTS": PARTS})
