@@ -25,6 +25,7 @@ from unittest import mock
 from rich.console import Console
 from rich.table import Table
 
+from cocotb_tests.harness import seed
 from cocotb_tests.traffic import Command, Control, Frames, Note, Traffic
 from host import packet, regs
 from host.device_rtl import BATCH, MAX_BYTES, RtlDevice
@@ -464,7 +465,7 @@ def main() -> int:
     """The command line above."""
     parser = argparse.ArgumentParser(description="the RTL against the model, random traffic")
     parser.add_argument("--frames", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=seed(), help="SEED, or the clock")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     print(f"cosim --seed {options.seed} --frames {options.frames}", flush=True)
