@@ -10,10 +10,14 @@
 //         connection that is written (next, number, have, version) is the reference's. Rule 2 of
 //         pieces, items and ranges. Whatever stalls where.
 // How     by induction, unbounded; the invariants set the walker's registers equal to the reference's.
+//         The step is one clock (depth 1), and is proved from each of the walker's states on its own
+//         (F_CASE, F_PIECE): the assumptions below bind nothing but the state the step starts from.
 // Assumed frames of one connection and frames that need none; each of the connection starts where the
 //         one before ended, with a byte or more, without a reason; none after a bad header. Its state
 //         comes as last written, or with s_same. Bytes of the frame come two clocks after hdr_addr;
 //         f_wire_q is what is on the wire from the prefix's start, where the reference is.
+parameter [3:0] F_CASE = 4'd15;                 // 0 to 8: the step of the induction from this state
+parameter [2:0] F_PIECE = 3'd4;                 // 0 none, 1 text, 2 text and tag, 3 a tag went out
 reg          f_run_q;                           // there was a reset
 // the reference
 reg          r_known_q;                         // there is a connection
@@ -205,6 +209,12 @@ always @* if (f_run_q) begin
 end
 
 // ---- invariants ----
+reg [3:0] f_state_q;                            // a clock ago
+always @(posedge clk) f_state_q <= state_q;
+reg [1:0] f_piece_q;
+always @(posedge clk) f_piece_q <= !m_piece_valid ? 2'd0 : !has_tag ? 2'd1 : has_text ? 2'd2 : 2'd3;
+always @* if (F_CASE != 4'd15) assume (f_state_q == F_CASE);
+always @* if (F_PIECE != 3'd4) assume (f_piece_q == F_PIECE[1:0]);
 wire [14:0] r_y = (r_total_q - r_place_q < {1'b0, f_left}) ? r_total_q : r_place_q + {1'b0, f_left};
 wire        f_run    = (state_q == ST_RUN || state_q == ST_TEXT);
 wire        f_read   = (state_q == ST_READ || state_q == ST_CHECK || state_q == ST_OPEN);
