@@ -22,13 +22,14 @@ reg  [127:0]      odd  [0:(1<<(ADDR_W-1))-1];
 reg  [127:0]      even_q, odd_q;
 reg               swap_q;                       // the first of the two is the odd one
 reg  [3:0]        shift_q;
-wire [ADDR_W-2:0] row = rd_addr[ADDR_W+3:5];
+wire [ADDR_W-2:0] row      = rd_addr[ADDR_W+3:5];
+wire [ADDR_W-2:0] even_row = row + {{ADDR_W-2{1'b0}}, rd_addr[4]};     // a wire of its own, to wrap
 wire [255:0]      both = swap_q ? {even_q, odd_q} : {odd_q, even_q};
 
 always @(posedge clk) begin
     if (wr_en && !wr_addr[0]) even[wr_addr[ADDR_W-1:1]] <= wr_data;
     if (wr_en && wr_addr[0])  odd[wr_addr[ADDR_W-1:1]]  <= wr_data;
-    even_q  <= even[row + {{ADDR_W-2{1'b0}}, rd_addr[4]}];
+    even_q  <= even[even_row];
     odd_q   <= odd[row];
     swap_q  <= rd_addr[4];
     shift_q <= rd_addr[3:0];
