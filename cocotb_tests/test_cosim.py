@@ -10,7 +10,7 @@ import pytest
 from cocotb_tests import cosim, traffic
 from cocotb_tests.cosim import Difference, Received, Rtl, Tally
 from cocotb_tests.harness import seed
-from cocotb_tests.traffic import Frames, Traffic
+from cocotb_tests.traffic import Control, Frames, Note, Step, Traffic
 from host.regs import BLOCK_COUNTERS_FIRST, Addr, Counter
 from model.rx_lookup import crc32c
 from model.tlsnic import Tlsnic
@@ -159,9 +159,15 @@ def test_what_is_missing_is_told() -> None:
 
 def test_a_device_that_stops_is_told() -> None:
     """The frame that does not come out is named, and the wait ends."""
+
+    class One(Traffic):
+        def burst(self, frames: int) -> list[Step]:
+            """One frame; a command would wait for it."""
+            return [Control(True, False), Frames([bytes(60)], [Note("zeros")])]
+
     device = Rtl(stall=256)
-    with pytest.raises(Difference, match=r"frame 0 of .* does not come out"):
-        cosim.episode(device, Traffic(seed()), 50, Tally())
+    with pytest.raises(Difference, match=r"(?s)frame 0 of 1 does not come out.*zeros"):
+        cosim.episode(device, One(seed()), 1, Tally())
     device.close()
 
 
