@@ -1,14 +1,14 @@
 """Proofs of the RTL with SymbiYosys and yices: `make formal`.
 
-    python -m tools.formal [NAME...] [--bugs] [--long] [--list]
+    python -m tools.formal [NAME...] [--bugs] [-v]
 
-A proof is a top in `hdl/formal/`, or a module of `hdl/` itself; NAME is one of the table below.
-Properties in a `.vh` of a module's name are written into the end of a copy of that module, where
-they see its registers and memories; the RTL itself knows nothing of them. A `prove` holds for ever
-(by induction), a `bmc` for that many clocks from reset. What is proved is said in the files' headers.
+A proof is one module of `hdl/`; NAME is one of the table below. Properties are in `hdl/formal`, in
+a `.vh` of the module's name, and are written into the end of a copy of the module, where they see
+its registers and memories; the RTL itself knows nothing of them. A `prove` holds for ever (by
+induction). What is proved, and what is taken for granted, is said in the files' headers.
 
-`--bugs` plants bugs, one at a time, in the copies, and expects each to be found by its proof.
-`--long` adds the proofs that take more than a minute. All is written to `build/formal`.
+`--bugs` plants bugs, one at a time, in the copies, and expects each to be found by its proof, in a
+trace from reset and by what is seen at the ports. All is written to `build/formal`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ class Proof:
     mode: str = "prove"
     depth: int = 2
     engine: str = "smtbmc yices"
-    long: bool = False
     bugs: tuple[Bug, ...] = ()
     bug_depth: int = 24
     cases: tuple[Mapping[str, int], ...] = ({},)
@@ -279,10 +278,7 @@ def prove(name: str, proof: Proof, bug: Bug | None = None) -> tuple[str, float]:
         text = source(module, module in proof.properties, bug)
         (folder / f"{module}.v").write_text(text)
         files.append(f"{module}.v")
-    extra = [*HDL.glob("*.vh"), FORMAL / "stream_rules.v"]
-    if proof.top not in proof.modules:
-        extra.append(FORMAL / f"{proof.top}.v")
-    for path in extra:
+    for path in [*HDL.glob("*.vh"), FORMAL / "stream_rules.v"]:
         shutil.copy(path, folder / path.name)
         files.append(path.name)
     (folder / "proof.sby").write_text(configuration(proof, files))
@@ -310,13 +306,12 @@ def main() -> int:
     parser.add_argument(
         "--bugs", action="store_true", help="plant bugs and expect them to be found"
     )
-    parser.add_argument("--long", action="store_true", help="long proofs too")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for each part")
     options = parser.parse_args()
     unknown = set(options.names) - set(PROOFS)
     if unknown:
         parser.error(f"no such proof: {', '.join(sorted(unknown))}")
-    names = options.names or [n for n, p in PROOFS.items() if options.long or not p.long]
+    names = options.names or list(PROOFS)
     table = Table("proof", "engine", "mode", "depth", "s", "result")
     good = True
     console = Console()

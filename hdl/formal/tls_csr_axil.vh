@@ -2,7 +2,7 @@
 //
 // Proved  rule 2 of B, R and rd_*: AXI asks the same. Each write is done once and answered once, after
 //         it was done, and so is each read: requests and answers do not drift apart.
-// How     by induction, unbounded. Assumed: rd_data stays while rd_valid waits is not needed.
+// How     by induction, unbounded; nothing is assumed of the other side.
 reg  f_run_q;                                   // there was a reset
 reg [1:0] f_aw_q, f_w_q, f_ar_q;                // taken and not answered
 wire f_b = s_axil_bvalid && s_axil_bready;
