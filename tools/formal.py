@@ -197,7 +197,7 @@ PROOFS: dict[str, Proof] = {
             Bug(
                 "tls_rx_walk",
                 "hdr_addr = addr_q - {{ADDR_W-4{1'b0}}, have_q};",
-                "hdr_addr = addr_q;",
+                "hdr_addr = addr_q + 1'b1;",
             ),
             Bug("tls_rx_walk", "(opens && new_empty) ? ST_EMPTY : ST_STEP", "ST_STEP"),
             Bug(
