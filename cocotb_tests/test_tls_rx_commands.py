@@ -175,8 +175,8 @@ async def commands_do_what_they_should(dut: Any, idle: Gaps, stall: Gaps) -> Non
     await start(dut)
     seen = set()
     for _ in range(120):
-        found = int(rng.random() < 0.1)
-        collides = int(not found and rng.random() < 0.1)
+        found = int(rng.random() < 0.2)
+        collides = int(not found and rng.random() < 0.25)
         done = await bench.do(bench.some(), found=found, collides=collides)
         seen.add(done[-1][1])
     reasons = {Reason.OK, Reason.BAD_ARGUMENT, Reason.EXISTS, Reason.NO_SPACE}

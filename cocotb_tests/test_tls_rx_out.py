@@ -269,6 +269,10 @@ async def a_word_leaves_every_clock(dut: Any) -> None:
             if frame.fate["reason"]:
                 frame.ranges.clear()
                 frame.fate["ranges"] = 0
+            elif rng.random() < 0.5:  # and one whose text ends with it, and with a word
+                frame.ranges[:] = [(40, len(frame.raw) // 16 * 16)]
+                frame.raw = frame.raw[: frame.ranges[0][1]]
+                frame.fate |= {"ranges": 1, "words": len(frame.raw) // 16}
             await bench.write(frame)
         bench.clocks.clear()
         for frame in frames:
