@@ -203,12 +203,12 @@ PROOFS: dict[str, Proof] = {
             Bug(
                 "tls_rx_walk",
                 "fresh_q <= 1'b0;\n            if (has_text)",
-                "fresh_q <= !has_text;\n            if (has_text)",
+                "fresh_q <= has_tag;\n            if (has_text)",
             ),
             Bug(
                 "tls_rx_walk",
-                "(has_text && has_tag) state_q",
-                "(has_text && has_tag && m_item_ready) state_q",
+                "= place_q + m_piece_bytes;",
+                "= place_q + run_len;",
             ),
         ),
     ),
