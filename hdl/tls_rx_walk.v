@@ -8,6 +8,7 @@
 //                reason as far as the walk knows it
 //       m_range  where in the frame the text of a piece is
 //       wr_*     the connection, and a record of it, after the frame; scan_* reads another record
+// Rules the three queues behind take a piece together: valid of each waits for ready of all.
 // How   `to_edge` is the distance to the first byte of a prefix that is missing, `in_rec` the place
 //       in the record at hand; both step on with each run of bytes. A frame in the middle of a
 //       record takes 3 clocks, the head of a record 4 more.
