@@ -170,10 +170,10 @@ PROOFS: dict[str, Proof] = {
         bugs=(
             Bug(
                 "tls_rx_out",
-                "to_w == word_q + 10'd1 && s_range_to[3:0]",
-                "to_w == word_q && s_range_to[3:0]",
+                "? ~(16'hffff << s_range_to[3:0])",
+                "? ~(16'hfffe << s_range_to[3:0])",
             ),
-            Bug("tls_rx_out", "v2_q    <= v1_q && !rst;", "v2_q    <= v1_q && !rst && room;"),
+            Bug("tls_rx_out", "last_q  <= raw_last;", "last_q  <= v1_last;"),
             Bug("tls_rx_out", "user2_q <= user1_q;", "user2_q <= user_q;"),
             Bug("tls_rx_out", "rd_q != wr_addr && covered", "covered"),
         ),
