@@ -19,7 +19,7 @@ BIN    := $(VENV)/bin
 HDL    := $(wildcard hdl/*.v)
 PYTEST := $(BIN)/pytest -q
 
-.PHONY: help setup setup-synth demo demo-lane test model sim vectors cosim regress bench lint \
+.PHONY: help setup setup-synth setup-formal demo demo-lane test model sim vectors cosim regress bench lint \
         types layers regs html synth pnr formal ci clean
 
 help:   ## this list
@@ -28,11 +28,15 @@ help:   ## this list
 
 setup: $(VENV)/.dev   ## all that is needed, in .venv; system packages where they are missing
 setup-synth: $(VENV)/.synth   ## Yosys and nextpnr too
+setup-formal: $(VENV)/.formal   ## SymbiYosys and yices too
 $(VENV)/.dev: pyproject.toml tools/setup.sh
 	tools/setup.sh dev
 	touch $@
 $(VENV)/.synth: pyproject.toml tools/setup.sh
 	tools/setup.sh dev,synth
+	touch $@ $(VENV)/.dev
+$(VENV)/.formal: pyproject.toml tools/setup.sh
+	tools/setup.sh dev,formal
 	touch $@ $(VENV)/.dev
 
 demo: setup   ## a capture of real TLS traffic through the device in RTL, driver and kTLS stack
@@ -73,11 +77,13 @@ html: setup   ## the register map as web pages, in build/registers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[html]'
 	$(BIN)/python hdl/regs/generate.py --html build/registers
 
+formal: setup-formal   ## proofs of the RTL, for any length of time; some minutes
+	$(BIN)/python -m tools.formal
 synth: setup-synth   ## Yosys cell counts per module for ECP5; no latch, no loop
 	$(BIN)/python -m fpga.synth
 pnr: setup-synth   ## route the lane for an ECP5-85F; half an hour, writes fpga/reports
 	$(BIN)/python -m fpga.pnr
 
-ci: lint types layers test   ## what CI runs, in the order that fails soonest
+ci: lint types layers test formal   ## what CI runs, in the order that fails soonest
 clean:   ## remove what was built
 	rm -rf build
