@@ -1,6 +1,7 @@
 // tls_rx_commands.v - carries out the commands of the receive direction, one at a time.
 //
-// In    s_cmd    a command of the mailbox; its fields stay as they are until the answer
+// In    s_cmd    a command of the mailbox; its fields stay as they are until the answer, but for key
+//                and IV, which are gone when it is taken
 // Out   m_rsp    the answer
 //       m_entry  goes in line with the frames, so that a command takes effect between two of them
 //       m_key    installs or wipes a key in the lane;  s_key  that was done

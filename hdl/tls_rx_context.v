@@ -2,7 +2,7 @@
 //
 // In    s_*      frames and commands in order; `needs` says that a frame is one to be walked
 //       wr_*     the walker's results: a connection, with the clock in which it takes the next
-//                frame at the latest; a record of it
+//                frame at the latest, of a new one in the clock after it came; a record of it
 //       scan_*   the walker looks for another record of the connection it is at
 // Out   m_*      the same frames; with one that needs it its connection and youngest open record,
 //                or `same`: it is the connection of the frame before it that needed one, and what the
