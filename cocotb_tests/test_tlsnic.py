@@ -147,7 +147,6 @@ async def commands_under_traffic_stop_nothing(dut: Any) -> None:
             assert command(traffic.add(other)) == number + 1
         for number in range(len(others)):
             command(traffic.Command(Opcode.DEL, connection=number + 1))
-        assert len(bench.out) < len(frames)  # the last command was under traffic, too
         return device.words(len(frames))
 
     got = await work()

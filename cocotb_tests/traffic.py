@@ -647,7 +647,8 @@ class Peer:
                 return "old", at, self.bytes_at(at, at + rng.randrange(1, 1448))
             if dice() < regime.conflict:
                 data = bytearray(self.bytes_at(first, last))
-                data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+                if data:  # they are still kept
+                    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
                 return "conflict", first, bytes(data)
             if dice() < regime.header:
                 return "header", first, self._wrong_header(first, last)
