@@ -10,7 +10,7 @@
 // How   a frame has s_frame_words words; 0 says that it is too long for its end to be known, and
 //       its words are then awaited one by one, up to the last.
 // Spec  docs/receive.md, 4.  Model model/rx.py.
-//       A word every clock.
+//       A word every clock; of a frame that is too long, every second one.
 `default_nettype none
 module tls_rx_out #(
     parameter ID_W   = 6,           // bits of a connection's id

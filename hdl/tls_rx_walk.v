@@ -11,7 +11,7 @@
 // Rules the three queues behind take a piece together: valid of each waits for ready of all.
 // How   `to_edge` is the distance to the first byte of a prefix that is missing, `in_rec` the place
 //       in the record at hand; both step on with each run of bytes. A frame in the middle of a
-//       record takes 3 clocks, the head of a record 4 more.
+//       record takes 4 clocks, the head of a record 4 more, an older record 3 to be looked at.
 // Spec  docs/receive.md, 2 and 3; the names are those of that page.  Model model/rx_walk.py.
 `default_nettype none
 module tls_rx_walk #(
@@ -246,8 +246,12 @@ endfunction
 function [WINDOW-1:0] place_of(input [SLOT_W-1:0] slot);
     place_of = {{WINDOW-1{1'b0}}, 1'b1} << slot;
 endfunction
+// no open record is 2^32 bytes old, so none has another's sequence numbers
+wire [31:0]              next_open  = next_q + {17'd0, new_total};
+wire                     half_way   = next_open[31] != next_q[31];
 wire [WINDOW*SLOT_W-1:0] order_open = window_full ? order_q >> SLOT_W : order_q;
-wire [OPEN_W-1:0]       count_open = window_full ? count_q - {{OPEN_W-1{1'b0}}, 1'b1} : count_q;
+wire [OPEN_W-1:0]        count_open = half_way ? {OPEN_W{1'b0}}
+                                    : window_full ? count_q - {{OPEN_W-1{1'b0}}, 1'b1} : count_q;
 
 // ---- looking for the record ----
 reg  [OPEN_W-1:0] scan_q;                      // records still to be looked at
@@ -366,7 +370,7 @@ always @(posedge clk) begin
                     have_q    <= 4'd0;
                     to_edge_q <= {17'd0, new_total} - {27'd0, prefix_bytes};
                     in_rec_q  <= {27'd0, prefix_bytes};
-                    next_q    <= next_q + {17'd0, new_total};
+                    next_q    <= next_open;
                     number_q  <= number_q + 64'd1;
                     rec_q     <= 1'b1;
                     slot_q    <= free_slot;
@@ -382,7 +386,7 @@ always @(posedge clk) begin
                     run_q     <= {RUNS{1'b0}};
                     dirty_q   <= 1'b1;
                     count_q   <= count_open + {{OPEN_W-1{1'b0}}, 1'b1};
-                    used_q    <= used_q | place_of(free_slot);
+                    used_q    <= (half_way ? {WINDOW{1'b0}} : used_q) | place_of(free_slot);
                     order_q   <= with_last(order_open, count_open[SLOT_W-1:0], free_slot);
                 end else begin
                     have_q    <= grown_q[3:0];

@@ -83,6 +83,10 @@ def _replay(options: argparse.Namespace) -> int:
         nic = ipaddress.ip_address(options.nic).packed
     except ValueError:
         raise BadInput(f"{options.nic} is not an IP address") from None
+    inputs = [file for file in (options.capture, options.keys) if file]
+    for output in (options.write, options.json):
+        if output and output.exists() and any(output.samefile(f) for f in inputs if f.exists()):
+            raise BadInput(f"{output} is what is read: write to another file")
     key_log = KeyLog()
     if options.keys:
         key_log.add(options.keys.read_bytes())
@@ -99,6 +103,8 @@ def _replay(options: argparse.Namespace) -> int:
         report = replay.report()
     if ends_early:
         report.warnings.append(ends_early)
+    elif not report.frames and not report.frames_sent:
+        report.warnings.append(f"no frame in the capture is to or from {options.nic}")
     _tell(report, options.json)
     return MISMATCH if report.mismatches else OK
 

@@ -14,6 +14,7 @@ from typing import Final
 from model.regs import RxPass, TlsVersion
 
 SEQ: Final = 1 << 32  # sequence numbers are modulo this
+HALF: Final = SEQ // 2
 NUMBERS: Final = 1 << 64  # and record numbers modulo this
 HEADER: Final = 5
 TAG: Final = 16
@@ -129,7 +130,7 @@ class Walk:
 
     def walk(self, seq: int, payload: bytes, *, avoid_partials: bool) -> Walked:
         """Take what is new of a payload that starts at `seq`."""
-        if 0 < (seq - self.next - len(self.prefix)) % SEQ <= SEQ // 2:
+        if 0 < (seq - self.next - len(self.prefix)) % SEQ <= HALF:
             return Walked(RxPass.OUT_OF_SYNC)
         reason = RxPass.NONE
         pieces: list[Piece] = []
@@ -177,7 +178,9 @@ class Walk:
         if len(prefix) == PREFIX[self.version]:
             total = HEADER + int.from_bytes(prefix[3:HEADER])
             record = Record(self.next, total, self.number, prefix)
-            if len(self._open) == self._window:
+            if (self.next ^ (self.next + total)) & HALF:
+                self._open.clear()
+            elif len(self._open) == self._window:
                 del self._open[0]
             data = bytearray(prefix.ljust(total, b"\0"))
             self._open.append(_Open(record, ((0, len(prefix)),), has_reason, data))

@@ -158,6 +158,22 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert capsys.readouterr().err == f"tlsnic: {says}\n"
 
 
+@pytest.mark.parametrize("option", ["--write", "--json"])
+def test_what_is_read_is_not_written_over(
+    made: tuple[Path, Path], option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in made:
+        before = file.read_bytes()
+        assert run(made[0], "--keys", made[1], "--nic", NIC, option, file) == 2
+        assert file.read_bytes() == before
+        assert capsys.readouterr().err == f"tlsnic: {file} is what is read: write to another file\n"
+
+
+def test_an_address_that_is_not_in_the_capture(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(CAPTURE, "--keys", KEYS, "--nic", "10.1.2.3") == 0
+    assert capsys.readouterr().err == "tlsnic: no frame in the capture is to or from 10.1.2.3\n"
+
+
 def test_a_device_that_is_not_there(
     made: tuple[Path, Path],
     monkeypatch: pytest.MonkeyPatch,

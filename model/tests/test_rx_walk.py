@@ -285,28 +285,21 @@ def test_a_record_can_be_dropped_by_the_frame_it_has_bytes_in() -> None:
     assert go(walk, 20, data[20:21]) == Walked(RxPass.OVERLAP)
 
 
-def test_the_youngest_of_two_that_have_the_byte() -> None:
-    # The first stays open while all sequence numbers go by, in the longest records there are.
-    walk = walk_at(0)
-    long = record(V13, 16385)
-    go(walk, 0, long[:10])
-    seq = len(long)
-    steps = SEQ // len(long) - 1
-    # as if that many had been completed
-    walk.next, walk.number = (len(long) * (steps + 1)) % SEQ, steps + 1
-    gap = SEQ - walk.next
-    assert 0 <= gap < len(long)
-    walked = go(walk, walk.next, long)  # over the wrap, on the first one's bytes
-    assert walked.reason is RxPass.NONE
-    assert took(walked) == [(steps + 1, 5, len(long))]
-    at = walk.next
-    go(walk, at, long[:100])  # now two have these
-    walked = go(walk, at + 100, long[100:200])
-    assert took(walked) == [(steps + 2, 100, 200)]
-    # what only the old one has is the old one's
-    assert at < seq
-    walked = go(walk, at - 10, bytes(5))
-    assert took(walked) == [(0, at - 10, at - 5)]
+@pytest.mark.parametrize("top", [0, SEQ // 2])
+def test_no_record_stays_open_until_its_numbers_come_again(top: int) -> None:
+    data = record(V13, 1000)
+    start = (top + SEQ // 2 - 5000) % SEQ
+    walk = walk_at(start)
+    go(walk, start, data[:10])
+    # as if the records up to there had been completed
+    walk.next = (top + SEQ // 2 - len(data) - 1) % SEQ
+    go(walk, walk.next, data[:10])
+    assert took(go(walk, start + 10, data[10:20])) == [(0, 10, 20)], "still open"
+    last = walk.next - len(data)
+    go(walk, walk.next, data[:10])  # ends behind the middle of all numbers, or their end
+    assert go(walk, start + 20, data[20:30]) == Walked(RxPass.OVERLAP)
+    assert go(walk, last + 10, data[10:20]) == Walked(RxPass.OVERLAP)
+    assert took(go(walk, walk.next - len(data) + 10, data[10:20])) == [(2, 10, 20)]
 
 
 # ---- partial records ----
@@ -410,7 +403,7 @@ class Slow:
         self, seq: int, data: bytes, avoid: bool
     ) -> tuple[RxPass, list[tuple[int, int]], list[int]]:
         """The reason, each byte taken as record number and place in it, and what is complete."""
-        if 0 < (seq - self.next - len(self.prefix)) % SEQ < 1 << 31:
+        if 0 < (seq - self.next - len(self.prefix)) % SEQ <= 1 << 31:
             return RxPass.OUT_OF_SYNC, [], []
         reasons, bytes_taken, complete = [], [], []
         whose = [self.owner.get((seq + i) % SEQ) for i in range(len(data))]
@@ -466,9 +459,12 @@ class Slow:
 
     def open(self, is_partial: bool) -> None:
         """Open the record whose prefix is whole."""
-        if len(self.start) == self.window:
-            self.close(next(iter(self.start)))
         n, total = self.number, 5 + int.from_bytes(self.prefix[3:5])
+        if self.next >> 31 != (self.next + total) >> 31:
+            for old in list(self.start):
+                self.close(old)
+        elif len(self.start) == self.window:
+            self.close(next(iter(self.start)))
         self.start[n], self.total[n] = self.next, total
         self.taken[n] = set(range(len(self.prefix)))
         if is_partial:
