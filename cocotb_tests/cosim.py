@@ -28,7 +28,7 @@ from rich.table import Table
 from cocotb_tests.harness import seed
 from cocotb_tests.traffic import Command, Control, Frames, Note, Traffic
 from host import packet, regs
-from host.device_rtl import BATCH, MAX_BYTES, RtlDevice
+from host.device_rtl import BATCH, RtlDevice
 from host.regs import Addr, RxPass
 from model import regs as model_regs
 from model import rx, rx_walk
@@ -81,20 +81,12 @@ class Rtl(RtlDevice):
     def words(self, frames: int) -> list[Received]:
         """The next frames that come out; waits for as many."""
         taken: list[Received] = []
-        view = memoryview(self._buffer)
         while (wanted := min(BATCH, frames - len(taken))) > 0:
             try:
                 self._run(wanted, 1 << 40)
             except Stuck as stuck:
                 raise Stuck(len(taken) + stuck.came) from None
-            room = ctypes.c_uint64(MAX_BYTES)
-            count = self._lib.tlsnic_take(
-                self._sim, self._buffer, room, self._lengths, self._words, wanted
-            )
-            start = 0
-            for length, word in zip(self._lengths[:count], self._words[:count], strict=True):
-                taken.append((bytes(view[start : start + length]), word))
-                start += length
+            taken += self._waiting(wanted)
         return taken
 
     def _run(self, out: int, left: int) -> None:

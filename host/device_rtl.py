@@ -90,15 +90,21 @@ class RtlDevice:
         while len(taken) < frames:
             self._run(min(BATCH, frames - len(taken)), 1 << 40)
             wanted = min(BATCH, frames - len(taken))
-            room = ctypes.c_uint64(MAX_BYTES)
-            count = self._lib.tlsnic_take(
-                self._sim, self._buffer, room, self._lengths, self._words, wanted
-            )
-            start = 0
-            view = memoryview(self._buffer)
-            for length, word in zip(self._lengths[:count], self._words[:count], strict=True):
-                taken.append((bytes(view[start : start + length]), RxDescriptor.unpack(word)))
-                start += length
+            taken += [(frame, RxDescriptor.unpack(word)) for frame, word in self._waiting(wanted)]
+        return taken
+
+    def _waiting(self, frames: int) -> list[tuple[bytes, int]]:
+        """Frames that have come out, at most so many and at most BATCH, with their descriptors."""
+        room = ctypes.c_uint64(MAX_BYTES)
+        count = self._lib.tlsnic_take(
+            self._sim, self._buffer, room, self._lengths, self._words, frames
+        )
+        taken: list[tuple[bytes, int]] = []
+        start = 0
+        view = memoryview(self._buffer)
+        for length, word in zip(self._lengths[:count], self._words[:count], strict=True):
+            taken.append((bytes(view[start : start + length]), word))
+            start += length
         return taken
 
     def _run(self, out: int, left: int) -> None:
