@@ -37,10 +37,10 @@ wire [7:0]   con_s;
 wire         is256_s, first_s;
 tls_aes_subword #(.KIND(SBOX), .REGS(REGS)) subword (
     .clk(clk), .a(turn ? {cur[23:0], cur[31:24]} : cur[31:0]), .y(sub));
-tls_delay #(.W(266), .N(REGS)) delay (
-    .clk(clk),
-    .d({prev,   cur,   con,   is256,   n == 4'd1}),
-    .q({prev_s, cur_s, con_s, is256_s, first_s}));
+tls_delay #(.W(128), .N(REGS)) prev_delay (.clk(clk), .d(prev), .q(prev_s));
+tls_delay #(.W(128), .N(REGS)) cur_delay (.clk(clk), .d(cur), .q(cur_s));
+tls_delay #(.W(10), .N(REGS)) how_delay (
+    .clk(clk), .d({con, is256, n == 4'd1}), .q({con_s, is256_s, first_s}));
 
 wire [127:0] base = is256_s ? prev_s : cur_s;
 wire [31:0]  w0   = base[127:96] ^ sub ^ {con_s, 24'd0};

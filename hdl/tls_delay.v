@@ -8,18 +8,22 @@ module tls_delay #(
     input  wire [W-1:0] d,
     output wire [W-1:0] q
 );
+// a register a clock, and not one long one that shifts: simulators move words, not their bits
+genvar n;
 generate
+    for (n = 0; n < N; n = n + 1) begin : step
+        reg [W-1:0] d_q;
+        if (n == 0) begin : first
+            always @(posedge clk) d_q <= d;
+        end else begin : next
+            always @(posedge clk) d_q <= step[n-1].d_q;
+        end
+    end
     if (N == 0) begin : none
         wire unused_ok = &{1'b0, clk};
         assign q = d;
-    end else if (N == 1) begin : one
-        reg [W-1:0] d_q;
-        always @(posedge clk) d_q <= d;
-        assign q = d_q;
-    end else begin : many
-        reg [N*W-1:0] d_q;
-        always @(posedge clk) d_q <= {d_q[(N-1)*W-1:0], d};
-        assign q = d_q[N*W-1 -: W];
+    end else begin : some
+        assign q = step[N-1].d_q;
     end
 endgenerate
 endmodule
