@@ -19,6 +19,7 @@ from model.aes import SBOX
 LEGAL = [
     *(("TABLE", regs) for regs in range(3)),
     *(("GATES", regs) for regs in range(3)),
+    *(("WORDS", regs) for regs in range(3)),
     *(("BLOCK", regs) for regs in (1, 2)),
 ]
 ILLEGAL = [
