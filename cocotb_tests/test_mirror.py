@@ -26,6 +26,7 @@ INSIDE = {
     "tls_gcm_sums": ("tls_gcm", "ghash and jump ring, both tested alone, and queues"),
     "tls_rx": ("tlsnic", "the device but for its registers"),
     "tls_gf128_mul_pipe": ("tls_gf128_mul", "tls_gf128_mul without SMALL, and a delay"),
+    "tls_gf128_mul_words": ("tls_gf128_mul", "its MUL WORDS, and a delay"),
     "tls_gf128_mul_serial": ("tls_gf128_mul", "tls_gf128_mul with SMALL is nothing else"),
 }
 # Modules tested in the file of another.

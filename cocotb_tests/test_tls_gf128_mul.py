@@ -1,7 +1,8 @@
-"""tls_gf128_mul, pipelined and serial, and tls_gf128_sq against model.gf128.
+"""tls_gf128_mul, of each kind, and tls_gf128_sq against model.gf128.
 
 A product is linear in each factor, and so is the circuit if it is right on sums: the 128 * 128
-products of single bits say what every product is.
+products of single bits say what every product is. MUL WORDS is right on sums only if the integers
+in it do not overflow, which words of ones would show.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ async def products_of_single_bits_match_model(dut: Any) -> None:
 @cocotb.test(timeout_time=300, timeout_unit="us")
 @cocotb.parametrize(idle=[never, often])
 async def random_products_match_model(dut: Any, idle: Gaps) -> None:
-    """With zero, one, all ones and equal factors among them."""
+    """With zero, one, all ones, words of ones and equal factors among them."""
     rng = rng_of_test()
     bench = Bench(dut, idle)
     await start(dut)
@@ -103,6 +104,8 @@ async def random_products_match_model(dut: Any, idle: Gaps) -> None:
     pairs: list[Pair] = [(a, b) for a in ends for b in ends]
     pairs += [(rng.getrandbits(128), rng.choice(ends)) for _ in range(8)]
     pairs += [(x, x) for x in (rng.getrandbits(128) for _ in range(4))]
+    ones = [sum(0xFFFFFFFF << 32 * i for i in range(4) if n >> i & 1) for n in range(16)]
+    pairs += rng.sample(list(product(ones, repeat=2)), int(os.environ["ONES"]))
     pairs += [
         (rng.getrandbits(128), rng.getrandbits(128)) for _ in range(int(os.environ["RANDOM"]))
     ]
@@ -157,15 +160,16 @@ PRODUCTS = (
 )
 
 
-@pytest.mark.parametrize("small", [0, 1])
-def test_tls_gf128_mul(small: int) -> None:
+@pytest.mark.parametrize(("small", "mul"), [(0, "GATES"), (0, "WORDS"), (1, "GATES")])
+def test_tls_gf128_mul(small: int, mul: str) -> None:
     quick = simulator() == "icarus"
     env = {
         "SMALL": str(small),
         "BASIS": str(100 if quick else 1000 if small else 128 * 128),
         "RANDOM": str(20 if quick else 300),
+        "ONES": str(20 if quick else 256),
     }
-    parameters: Parameters = {"SMALL": small, "USER_W": USER_W}
+    parameters: Parameters = {"SMALL": small, "MUL": mul, "USER_W": USER_W}
     simulate("tls_gf128_mul", __name__, parameters, testcase=PRODUCTS, env=env)
 
 

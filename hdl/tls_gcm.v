@@ -18,7 +18,8 @@
 module tls_gcm #(
     parameter SLOTS      = 64,      // key slots, a power of two
     parameter SMALL      = 0,       // 1: one AES round at a time, serial GHASH; ROUND_REGS 1
-    parameter SBOX       = "TABLE", // "TABLE", "GATES", "BLOCK": see tls_aes_subword
+    parameter SBOX       = "TABLE", // see tls_aes_subword
+    parameter MUL        = "GATES", // see tls_gf128_mul
     parameter ROUND_REGS = 3,       // registers (SMALL: clocks) an AES round
     parameter ID_W       = 8        // bits of a part's name
 ) (
@@ -169,7 +170,7 @@ wire [SLOT_W-1:0] cube_slot;
 wire [SLOT_W+3:0] jump_addr;
 wire [ID_W-1:0]   sum_id;
 wire [1:0]        sum_error;
-tls_gcm_sums #(.SLOT_W(SLOT_W), .ID_W(ID_W), .PARTS(PARTS), .SMALL(SMALL)) sum_up (
+tls_gcm_sums #(.SLOT_W(SLOT_W), .ID_W(ID_W), .PARTS(PARTS), .SMALL(SMALL), .MUL(MUL)) sum_up (
     .clk(clk), .rst(rst),
     .s_valid(c_valid), .s_x(c_x), .s_add(c_add), .s_owed(c_owed), .s_index(c_index),
     .s_early(c_early), .s_inject(c_inject), .s_k(c_k), .s_slot(c_slot), .s_id(c_id),

@@ -15,7 +15,8 @@ module tls_gcm_sums #(
     parameter SLOT_W = 6,           // bits of a key slot's number
     parameter ID_W   = 8,           // bits of a part's name
     parameter PARTS  = 32,          // parts under way at most
-    parameter SMALL  = 0
+    parameter SMALL  = 0,
+    parameter MUL    = "GATES"      // see tls_gf128_mul
 ) (
     input  wire              clk,
     input  wire              rst,
@@ -92,7 +93,7 @@ wire [SLOT_W-1:0] part_slot;
 wire [USER_W-1:0] part_user;
 wire              part_complete;
 wire              complete = part_valid && part_complete;
-tls_ghash #(.SMALL(SMALL), .USER_W(1 + 11 + SLOT_W + USER_W)) ghash (
+tls_ghash #(.SMALL(SMALL), .MUL(MUL), .USER_W(1 + 11 + SLOT_W + USER_W)) ghash (
     .clk(clk), .rst(rst), .s_valid(valid_q), .s_ready(hash_room), .s_x(x_q),
     .s_power(hash_power), .s_owed(owed_q), .s_index(index_q), .s_early(early_q), .s_add(add_q),
     .s_user({complete_q, k_q, slot_q, user_q}),
@@ -109,7 +110,7 @@ axis_fifo #(.DATA_W(128 + 11 + SLOT_W + USER_W), .DEPTH(PARTS), .BLOCK(0)) waiti
     .s_axis_tvalid(part_valid && !complete), .s_axis_tready(wait_room),
     .m_axis_tdata({wait_sum, wait_k, wait_slot, wait_user}),
     .m_axis_tvalid(wait_valid), .m_axis_tready(wait_ready));
-tls_ghash_jump #(.SMALL(SMALL), .SLOT_W(SLOT_W), .USER_W(USER_W)) jump (
+tls_ghash_jump #(.SMALL(SMALL), .MUL(MUL), .SLOT_W(SLOT_W), .USER_W(USER_W)) jump (
     .clk(clk), .rst(rst),
     .s_sum_valid(wait_valid), .s_sum_ready(wait_ready), .s_sum(wait_sum), .s_sum_k(wait_k),
     .s_sum_slot(wait_slot), .s_sum_user(wait_user),

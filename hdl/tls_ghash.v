@@ -18,6 +18,7 @@
 `default_nettype none
 module tls_ghash #(
     parameter SMALL  = 0,
+    parameter MUL    = "GATES",     // see tls_gf128_mul
     parameter USER_W = 1
 ) (
     input  wire              clk,
@@ -53,7 +54,7 @@ wire s_keep  = s_owed > LANES;
 wire s_last  = s_owed == 3'd1;
 // the gathering starts with the block that owes LANES, or with the first of a shorter part
 wire s_first = !s_keep && (s_owed == LANES || (s_early && s_index == 2'd0));
-tls_gf128_mul #(.SMALL(SMALL), .USER_W(133 + USER_W)) mul (
+tls_gf128_mul #(.SMALL(SMALL), .MUL(MUL), .USER_W(133 + USER_W)) mul (
     .clk(clk), .rst(rst), .s_valid(s_valid), .s_ready(s_ready),
     .s_a(s_x ^ carry), .s_b(s_power),
     .s_user({s_keep, s_first, s_last, s_index, s_add, s_user}),

@@ -19,6 +19,7 @@
 `default_nettype none
 module tls_ghash_jump #(
     parameter SMALL  = 0,
+    parameter MUL    = "GATES",     // see tls_gf128_mul
     parameter SLOT_W = 6,           // bits of a key slot's number
     parameter USER_W = 1
 ) (
@@ -168,7 +169,7 @@ end
 
 // ---- 4 to 7: multiply ----
 wire mul_ready;
-tls_gf128_mul #(.SMALL(SMALL), .USER_W(TOKEN_W)) mul (
+tls_gf128_mul #(.SMALL(SMALL), .MUL(MUL), .USER_W(TOKEN_W)) mul (
     .clk(clk), .rst(rst), .s_valid(valid3_q), .s_ready(mul_ready),
     .s_a(one3_q ? ONE : power), .s_b(value3_q), .s_user(token3_q),
     .m_valid(end_valid), .m_p(end_value),

@@ -19,8 +19,9 @@ module tls_rx #(
     parameter MAX_FRAME  = 9600,    // bytes
     parameter ADDR_W     = 11,      // the buffer has 2^ADDR_W words: two of the longest frames or more
     parameter COUNT_W    = 41,      // bits of m_count: COUNTERS of the map
-    parameter SMALL      = 0,       // these three are the lane's
+    parameter SMALL      = 0,       // these four are the lane's
     parameter SBOX       = "TABLE",
+    parameter MUL        = "GATES",
     parameter ROUND_REGS = 3
 ) (
     input  wire               clk,
@@ -320,7 +321,7 @@ wire [1:0]        sum_error;
 wire [ID_W-1:0]   keyed_slot;
 wire              key_refused;
 wire [PART_W-1:0] text_id;
-tls_gcm #(.SLOTS(CONNS), .SMALL(SMALL), .SBOX(SBOX), .ROUND_REGS(ROUND_REGS), .ID_W(PART_W)) lane (
+tls_gcm #(.SLOTS(CONNS), .SMALL(SMALL), .SBOX(SBOX), .MUL(MUL), .ROUND_REGS(ROUND_REGS), .ID_W(PART_W)) lane (
     .clk(clk), .rst(rst),
     .s_key_valid(key_valid), .s_key_ready(key_ready), .s_key_slot(key_slot),
     .s_key_cipher(key_cipher), .s_key_key(key), .s_key_iv(iv),

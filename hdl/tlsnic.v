@@ -10,8 +10,9 @@
 module tlsnic #(
     parameter CONNS      = 64,      // connections each way, a power of two
     parameter WINDOW     = 8,       // open records of a connection, a power of two
-    parameter SMALL      = 0,       // these three are the lane's
+    parameter SMALL      = 0,       // these four are the lane's
     parameter SBOX       = "TABLE",
+    parameter MUL        = "GATES",
     parameter ROUND_REGS = 3
 ) (
     input  wire         clk,
@@ -98,7 +99,7 @@ tls_csr #(
 
 tls_rx #(
     .CONNS(CONNS), .WINDOW(WINDOW), .MAX_FRAME(MAX_FRAME), .COUNT_W(COUNTERS),
-    .SMALL(SMALL), .SBOX(SBOX), .ROUND_REGS(ROUND_REGS)
+    .SMALL(SMALL), .SBOX(SBOX), .MUL(MUL), .ROUND_REGS(ROUND_REGS)
 ) rx (
     .clk(clk), .rst(rst), .enable(rx_enable), .avoid_partials(avoid_partials),
     .s_axis_tdata(s_axis_rx_tdata), .s_axis_tkeep(s_axis_rx_tkeep),
