@@ -36,6 +36,10 @@ ITEM = (
     "found", "csum_good", "reason", "bytes", "ranges", "words",
 )  # fmt: skip
 RANGE = ("from", "to")
+# what a walk says; WINDOW_FULL and BAD_RECORD, too, in tests of their own
+REASONS = {
+    RxPass.NONE, RxPass.OUT_OF_SYNC, RxPass.OVERLAP, RxPass.PARTIAL, RxPass.BAD_RECORD,
+}  # fmt: skip
 Fields = dict[str, int]
 
 
@@ -453,8 +457,10 @@ async def segments_are_walked_as_the_model_does(dut: Any, idle: Gaps, stall: Gap
     await bench.begin()
     for number in range(1 << ID_W):
         await bench.insert(number)
-    number = 0
-    for count in range(int(os.environ["FRAMES"])):
+    number = count = 0
+    least = int(os.environ["FRAMES"])
+    while count < least or (least >= 1000 and not bench.reasons.keys() >= REASONS):
+        count += 1
         if rng.random() < 0.4:
             number = rng.randrange(1 << ID_W)
         kind = rng.random()
@@ -464,15 +470,10 @@ async def segments_are_walked_as_the_model_does(dut: Any, idle: Gaps, stall: Gap
             await bench.other()
         else:
             await random_segment(bench, number)
-        if count % 100 == 99:
+        if count % 100 == 0:
             await bench.avoid(rng.random() < 0.4)
     await bench.done()
     cocotb.log.info("%s %s", bench.reasons, bench.seen)
-    if int(os.environ["FRAMES"]) >= 1000:
-        for reason in (
-            RxPass.NONE, RxPass.OUT_OF_SYNC, RxPass.OVERLAP, RxPass.PARTIAL, RxPass.BAD_RECORD,
-        ):  # fmt: skip
-            assert bench.reasons[reason], (reason, bench.reasons)
 
 
 def record(version: TlsVersion, text: int, rng: random.Random) -> bytes:
