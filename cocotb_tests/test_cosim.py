@@ -98,13 +98,15 @@ def test_a_planted_bug_is_found(bug: str) -> None:
 
 
 def test_frames_in_another_order_are_found() -> None:
-    class Swapped(ModelUnder):
+    class Turned(ModelUnder):
         def words(self, frames: int) -> list[Received]:
             out = super().words(frames)
-            return out[1:2] + out[:1] + out[2:]
+            # a frame may come twice: the first one that is another than frame 0
+            first = next((n for n, got in enumerate(out) if got != out[0]), 0)
+            return out[first:] + out[:first]
 
     with pytest.raises(Difference, match="frame 0 of"):
-        cosim.episode(Swapped(), Traffic(seed()), 400, Tally())
+        cosim.episode(Turned(), Traffic(seed()), 400, Tally())
 
 
 def test_a_device_without_a_bug_is_not_blamed() -> None:
@@ -141,11 +143,13 @@ def test_cosim() -> None:
 
 @pytest.mark.regress
 def test_cosim_long() -> None:
-    """And all that must come up did."""
+    """And all that must come up did; what is rare may need more frames."""
     print(f"SEED={seed()}")
     tally = Tally()
-    for first, frames in cosim.tasks(100 * seed(), REGRESS):
+    for first, frames in cosim.tasks(100 * seed(), 10 * REGRESS):
         tally.add(cosim.run(first, frames))
+        if tally.frames >= REGRESS and not tally.missing():
+            break
     assert tally.missing() == []
 
 

@@ -77,12 +77,16 @@ async def random_traffic_is_as_in_the_model(dut: Any, idle: Gaps, stall: Gaps) -
     bench = await bench_of(dut, idle, stall)
     tally = cosim.Tally()
     longest = 2 * traffic.MAX_FRAME if fast() else 300
-    made = Traffic(rng_of_test().getrandbits(32), longest=longest, crowd=3)
-    await compare(CocotbDevice(bench), made, 300 if fast() else 30, tally)
+    rng = rng_of_test()
+    for _ in range(10):
+        made = Traffic(rng.getrandbits(32), longest=longest, crowd=3)
+        await compare(CocotbDevice(bench), made, 300 if fast() else 30, tally)
+        if tally.reasons["NONE"] or not fast():  # a few frames may all pass
+            break
+        await bench.reset()
     bench.check()
     assert bench.rules[1].words > tally.frames  # a rule that saw nothing would not be broken
-    if fast():  # a few frames may all pass
-        assert tally.reasons["NONE"] > 0
+    assert tally.reasons["NONE"] or not fast()
 
 
 @cocotb.test(timeout_time=LIMIT, timeout_unit="ms")
@@ -108,7 +112,7 @@ async def reset_in_the_middle_of_traffic_leaves_nothing(dut: Any) -> None:
         assert not any((await first_counters()).values())
         # id 0, OK: nobody is there
         assert await begin(peer) == regs.CMD_STATUS_DONE_MASK
-        for frame in frames_of(peer, 30):
+        for frame in frames_of(peer, 40):  # 4 words each at least: more than those clocks
             bench.post(frame)
         await ClockCycles(dut.clk, rng.randrange(20, 150))
         assert bench.waiting
@@ -166,8 +170,9 @@ async def frames_leave_in_order_and_whole(dut: Any) -> None:
     rng = rng_of_test()
     bench = await bench_of(dut)
     device = CocotbDevice(bench)
-    around = [*range(9598, 9603), 20_000] if fast() else []
-    frames = [rng.randbytes(n) for n in (*range(1, 130), *around)]
+    sizes = [*range(1, 130), *([*range(9598, 9603), 20_000] if fast() else [])]
+    # an EtherType for experiments: random bytes are IP now and then
+    frames = [(rng.randbytes(12) + b"\x88\xb5" + rng.randbytes(n))[:n] for n in sizes]
     rng.shuffle(frames)
 
     @bridge
