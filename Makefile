@@ -18,6 +18,7 @@ export PYTHON VENV SIM
 BIN    := $(VENV)/bin
 HDL    := $(wildcard hdl/*.v)
 PYTEST := $(BIN)/pytest -q
+SPLIT  := -n $(JOBS) --dist worksteal
 
 .PHONY: help setup setup-synth setup-formal demo demo-lane test model sim vectors cosim regress bench lint \
         types layers regs html synth pnr formal ci clean
@@ -45,9 +46,9 @@ demo-lane: setup   ## the TLS 1.3 records of RFC 8448, cut up and shuffled, thro
 	SIM=verilator $(BIN)/python -m cocotb_tests.demo
 
 test: setup   ## every test, on both simulators
-	$(PYTEST) -n $(JOBS) model host hdl/regs
-	SIM=icarus $(PYTEST) -n $(JOBS) -m 'not regress' cocotb_tests
-	SIM=verilator $(PYTEST) -n $(JOBS) -m 'not regress' cocotb_tests
+	$(PYTEST) $(SPLIT) model host hdl/regs
+	SIM=icarus $(PYTEST) $(SPLIT) -m 'not regress' cocotb_tests
+	SIM=verilator $(PYTEST) $(SPLIT) -m 'not regress' cocotb_tests
 model: setup   ## the golden model and the host alone, no simulator
 	$(PYTEST) model host
 sim: setup   ## RTL tests on one simulator; TEST= one of them
@@ -57,8 +58,8 @@ vectors: setup   ## a Wycheproof AEAD file through the lane: VECTORS=file.json; 
 cosim: setup   ## random traffic into RTL and model, in process: FRAMES=n SEED=n
 	$(BIN)/python -m cocotb_tests.cosim --frames $(FRAMES) --jobs $(JOBS)
 regress: setup   ## the long sweeps, both simulators
-	SIM=icarus $(PYTEST) -n $(JOBS) -m regress cocotb_tests
-	SIM=verilator $(PYTEST) -n $(JOBS) -m regress cocotb_tests
+	SIM=icarus $(PYTEST) $(SPLIT) -m regress cocotb_tests
+	SIM=verilator $(PYTEST) $(SPLIT) -m regress cocotb_tests
 
 bench: setup   ## clocks of device and lane, beside the anchors; build/bench.json
 	SIM=verilator $(BIN)/python -m cocotb_tests.bench
