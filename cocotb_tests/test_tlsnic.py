@@ -7,6 +7,7 @@ stream has gaps and stalls and is checked against the stream rules. The many fra
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,6 +34,11 @@ from host.replay import Replay, Report
 DATA = Path(cosim.__file__).parent.parent / "host" / "tests" / "data"
 CAPTURE = "tls13_small_records_v4"
 NIC = bytes((10, 77, 0, 1))
+RANDOM = [
+    f"random_traffic_is_as_in_the_model/idle={idle}/stall={stall}"
+    for idle in ("never", "often")
+    for stall in ("never", "often")
+]
 LIMIT = 100  # ms of simulated time: 10 million clocks
 
 
@@ -76,11 +82,11 @@ def frames_of(peer: Peer, count: int) -> list[bytes]:
 async def random_traffic_is_as_in_the_model(dut: Any, idle: Gaps, stall: Gaps) -> None:
     bench = await bench_of(dut, idle, stall)
     tally = cosim.Tally()
-    longest = 2 * traffic.MAX_FRAME if fast() else 300
+    frames, longest = int(os.environ["FRAMES"]), int(os.environ["LONGEST"])
     rng = rng_of_test()
     for _ in range(10):
         made = Traffic(rng.getrandbits(32), longest=longest, crowd=3)
-        await compare(CocotbDevice(bench), made, 300 if fast() else 30, tally)
+        await compare(CocotbDevice(bench), made, frames, tally)
         if tally.reasons["NONE"] or not fast():  # a few frames may all pass
             break
         await bench.reset()
@@ -121,7 +127,8 @@ async def reset_in_the_middle_of_traffic_leaves_nothing(dut: Any) -> None:
     await ClockCycles(dut.clk, 300)
     assert not bench.out
     tally = cosim.Tally()
-    await compare(device, Traffic(rng.getrandbits(32), longest=300, crowd=2), 30, tally)
+    made = Traffic(rng.getrandbits(32), longest=300, crowd=2)
+    await compare(device, made, 30 if fast() else 15, tally)
     bench.check()
 
 
@@ -132,7 +139,7 @@ async def commands_under_traffic_stop_nothing(dut: Any) -> None:
     bench = await bench_of(dut)
     device = CocotbDevice(bench)
     one, *others = streams_of(rng, 5 if fast() else 3)
-    frames = frames_of(one, 400 if fast() else 100)
+    frames = frames_of(one, 400 if fast() else 60)
     moved = []  # words that came out while a command was under way
 
     def command(wanted: traffic.Command) -> int:
@@ -218,9 +225,29 @@ async def the_host_sees_the_same_device(dut: Any) -> None:
     assert got.frames_decrypted > 0
 
 
+def simulated(small: bool, frames: int, longest: int, testcase: list[str] | None = None) -> None:
+    """Run the tests, with so many random frames of so many bytes at most."""
+    env = {"FRAMES": str(frames), "LONGEST": str(longest)}
+    parameters = {"SMALL": 1, "ROUND_REGS": 1} if small else {}
+    simulate("tlsnic", __name__, parameters, testcase=testcase, env=env)
+
+
 @pytest.mark.parametrize("configuration", ["full", "small"])
 def test_tlsnic(configuration: str) -> None:
     small = configuration == "small"
-    if simulator() == "icarus" and not small:
+    if simulator() == "icarus":
+        if not small:
+            pytest.skip("Icarus takes minutes for it: Verilator has it")
+        simulated(small, 15, 300)
+    elif small:  # a word takes eleven clocks
+        simulated(small, 100, 1600)
+    else:
+        simulated(small, 200, 2 * traffic.MAX_FRAME)
+
+
+@pytest.mark.regress
+@pytest.mark.parametrize("configuration", ["full", "small"])
+def test_tlsnic_long(configuration: str) -> None:
+    if simulator() == "icarus":
         pytest.skip("Icarus takes minutes for it: Verilator has it")
-    simulate("tlsnic", __name__, {"SMALL": 1, "ROUND_REGS": 1} if small else {})
+    simulated(configuration == "small", 1000, 2 * traffic.MAX_FRAME, RANDOM)

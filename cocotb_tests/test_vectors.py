@@ -34,12 +34,23 @@ def documents() -> list[tuple[str, Any]]:
     return list(own_documents())
 
 
-@pytest.mark.parametrize("parameters", [FULL, SMALL], ids=["full", "small"])
+@pytest.mark.parametrize(
+    "parameters",
+    [pytest.param(FULL, id="full"), pytest.param(SMALL, id="small", marks=pytest.mark.regress)],
+)
 def test_all_on_verilator(documents: list[tuple[str, Any]], parameters: Parameters) -> None:
     if simulator() != "verilator":
         pytest.skip("Icarus has its own share below")
     tally = run_vectors(documents, parameters)
     assert (tally.passed, tally.failed, tally.skipped) == (CASES, 0, 0), tally.reasons
+
+
+def test_a_share_on_verilator(documents: list[tuple[str, Any]]) -> None:
+    if simulator() != "verilator":
+        pytest.skip("Icarus has its own share below")
+    tally = run_vectors(every(4, documents), SMALL)
+    assert tally.passed > CASES // 4
+    assert (tally.failed, tally.skipped) == (0, 0), tally.reasons
 
 
 def test_a_share_on_icarus(documents: list[tuple[str, Any]]) -> None:
