@@ -159,13 +159,22 @@ end
 
 // known from reset on: a slot that never had a key must take as long as one that has
 reg [(1<<SLOT_W)-1:0] usable_q, is256_q;
-reg                   usable_mid, is256_mid;
+// one of many bits takes long to choose: a clock for the low half of the number, one for the high
+localparam LOW_W = SLOT_W / 2;
+localparam HIGHS = 1 << (SLOT_W - LOW_W);
+reg [HIGHS-1:0]       usable_mid, is256_mid;
+reg [SLOT_W-1:LOW_W]  high_mid;
+wire [31:0]           low = {{32-SLOT_W{1'b0}}, rd_slot} & ((1 << LOW_W) - 1);
+integer h;
 always @(posedge clk) begin
     if (rd_en) begin
-        usable_mid <= usable_q[rd_slot];
-        is256_mid  <= is256_q[rd_slot];
-        rd_usable  <= usable_mid;
-        rd_is256   <= is256_mid;
+        for (h = 0; h < HIGHS; h = h + 1) begin
+            usable_mid[h] <= usable_q[(h << LOW_W) + low];
+            is256_mid[h]  <= is256_q[(h << LOW_W) + low];
+        end
+        high_mid  <= rd_slot[SLOT_W-1:LOW_W];
+        rd_usable <= usable_mid[high_mid];
+        rd_is256  <= is256_mid[high_mid];
     end
     if (write) usable_q[s_key_slot] <= 1'b0;
     if (write) is256_q[s_key_slot]  <= (s_key_cipher == CIPHER_AES_256_GCM);
