@@ -4,6 +4,7 @@
 //                last word
 //       s_cmd    commands of the mailbox
 // Out   m_axis   the frames for the host, in order; tuser is the descriptor
+//       m_event  for the host
 //       m_rsp    answers;  m_count  one pulse a counter of the map
 // How   a frame is written to the buffer and parsed on the way; looked up; walked along its records,
 //       which makes pieces for the lane; fed to it; its text comes back beside the buffer; and when
@@ -28,6 +29,7 @@ module tls_rx #(
     input  wire               rst,
     input  wire               enable,
     input  wire               avoid_partials,
+    input  wire               self_confirm,
     input  wire [127:0]       s_axis_tdata,
     input  wire [15:0]        s_axis_tkeep,
     input  wire               s_axis_tlast,
@@ -46,6 +48,7 @@ module tls_rx #(
     input  wire               s_cmd_direction,
     input  wire               s_cmd_version,
     input  wire               s_cmd_ip_version,
+    input  wire               s_cmd_answer,
     input  wire [1:0]         s_cmd_cipher,
     input  wire [15:0]        s_cmd_id,
     input  wire [127:0]       s_cmd_local_addr,
@@ -60,6 +63,12 @@ module tls_rx #(
     input  wire               m_rsp_ready,
     output wire [3:0]         m_rsp_reason,
     output wire [15:0]        m_rsp_id,
+    // events; always taken
+    output wire               m_event_valid,
+    output wire [3:0]         m_event_event,
+    output wire [15:0]        m_event_id,
+    output wire [31:0]        m_event_seq,
+    output wire [31:0]        m_event_records,
     // counters
     output reg  [COUNT_W-1:0] m_count,
     output reg  [15:0]        m_count_bytes
@@ -144,9 +153,9 @@ tls_rx_parse #(.ADDR_W(ADDR_W), .MAX_FRAME(MAX_FRAME)) parse (
 
 // commands stand in line with the frames
 wire              c_valid, c_ready;
-wire [1:0]        c_op;
+wire [2:0]        c_op;
 wire [ID_W-1:0]   c_id;
-localparam ALONG_W = 2 + ID_W + 4 + ADDR_W + 10 + 14 + 14 + 32 + 1;
+localparam ALONG_W = 3 + ID_W + 4 + ADDR_W + 10 + 14 + 14 + 32 + 1;
 localparam LINE_W  = 1 + 128 + 128 + 16 + 16 + ALONG_W;
 wire              c_v6    = (s_cmd_ip_version == IP_VERSION_IPV6);
 wire [127:0]      v4_mask = c_v6 ? {128{1'b1}} : {96'd0, {32{1'b1}}};
@@ -155,7 +164,7 @@ wire [LINE_W-1:0] frame_line = {p_is_v6, p_local_addr, p_remote_addr, p_local_po
                                 p_seq, p_opens};
 wire [LINE_W-1:0] cmd_line   = {c_v6, s_cmd_local_addr & v4_mask, s_cmd_remote_addr & v4_mask,
                                 s_cmd_local_port, s_cmd_remote_port, c_op, c_id,
-                                {ALONG_W-2-ID_W{1'b0}}};
+                                {ALONG_W-3-ID_W{1'b0}}};
 wire              line_room, line_valid, line_ready;
 wire              l_is_v6;
 wire [127:0]      l_local_addr, l_remote_addr;
@@ -168,7 +177,7 @@ axis_fifo #(.DATA_W(LINE_W), .DEPTH(FRAMES), .BLOCK(0)) line (
     .s_axis_tready(line_room),
     .m_axis_tdata({l_is_v6, l_local_addr, l_remote_addr, l_local_port, l_remote_port, l_along}),
     .m_axis_tvalid(line_valid), .m_axis_tready(line_ready));
-wire [1:0]        l_op = l_along[ALONG_W-1 -: 2];
+wire [2:0]        l_op = l_along[ALONG_W-1 -: 3];
 assign line_pop_frame = line_valid && line_ready && l_op == OP_FRAME;
 
 wire              k_valid, k_ready, k_found, k_collides;
@@ -177,13 +186,13 @@ wire [ALONG_W-1:0] k_along;
 wire [CONNS-1:0]  used;
 tls_rx_lookup #(.CONNS(CONNS), .ALONG_W(ALONG_W)) lookup (
     .clk(clk), .rst(rst),
-    .s_valid(line_valid), .s_ready(line_ready), .s_op(l_op), .s_id(l_along[ALONG_W-3 -: ID_W]),
+    .s_valid(line_valid), .s_ready(line_ready), .s_op(l_op), .s_id(l_along[ALONG_W-4 -: ID_W]),
     .s_is_v6(l_is_v6), .s_local_addr(l_local_addr), .s_remote_addr(l_remote_addr),
     .s_local_port(l_local_port), .s_remote_port(l_remote_port), .s_along(l_along),
     .m_valid(k_valid), .m_ready(k_ready), .m_found(k_found), .m_collides(k_collides), .m_id(k_id),
     .m_along(k_along), .used(used));
 
-wire [1:0]        k_op;
+wire [2:0]        k_op;
 wire [ID_W-1:0]   k_cmd_id;
 wire [3:0]        k_reason;
 wire [ADDR_W-1:0] k_addr;
@@ -199,16 +208,17 @@ wire              k_empty   = k_opens || k_bytes == 14'd0;
 wire [3:0]        k_why     = !k_good ? k_reason : !k_found ? RX_PASS_NO_CONNECTION
                             : k_empty ? RX_PASS_NO_PAYLOAD : RX_PASS_NONE;
 wire              k_query   = (k_op == OP_QUERY);
+wire              k_resync  = (k_op == OP_RESYNC);
 wire              ctx_ready;
 assign k_ready = k_query || ctx_ready;
 
 // ---- along its records ----
-localparam MORE_W = 3 + 4 + BYTE_W + 10 + 14 + 14 + 32;
+localparam MORE_W = 4 + 4 + BYTE_W + 10 + 14 + 14 + 32;
 wire              n_valid, n_ready, n_needs, n_insert, n_same;
 wire [ID_W-1:0]   n_id;
 wire [CONN_BITS-1:0] n_conn, wr_conn;
 wire [REC_BITS-1:0]  n_rec, wr_rec, scan_rec;
-wire              n_remove, n_found, n_csum_good;
+wire              n_remove, n_resync, n_found, n_csum_good;
 wire [3:0]        n_reason;
 wire [BYTE_W-1:0] n_addr;
 wire [9:0]        n_words;
@@ -220,13 +230,13 @@ wire [SLOT_W-1:0] wr_slot, scan_slot;
 tls_rx_context #(.ID_W(ID_W), .SLOT_W(SLOT_W), .CONN_W(CONN_BITS), .REC_W(REC_BITS),
                  .ALONG_W(MORE_W)) contexts (
     .clk(clk), .rst(rst),
-    .s_valid(k_valid && !k_query), .s_ready(ctx_ready), .s_needs(k_is && !k_empty),
+    .s_valid(k_valid && !k_query), .s_ready(ctx_ready), .s_needs((k_is && !k_empty) || k_resync),
     .s_insert(k_op == OP_INSERT), .s_id(k_frame ? k_id : k_cmd_id),
-    .s_along({k_op == OP_REMOVE, k_is, k_good, k_why,
+    .s_along({k_op == OP_REMOVE, k_resync, k_is, k_good, k_why,
               {k_addr, 4'd0} + {{BYTE_W-14{1'b0}}, k_offset}, k_words, k_offset, k_bytes, k_seq}),
     .m_valid(n_valid), .m_ready(n_ready), .m_needs(n_needs), .m_insert(n_insert), .m_same(n_same),
     .m_id(n_id),
-    .m_along({n_remove, n_found, n_csum_good, n_reason, n_addr, n_words, n_offset, n_bytes, n_seq}),
+    .m_along({n_remove, n_resync, n_found, n_csum_good, n_reason, n_addr, n_words, n_offset, n_bytes, n_seq}),
     .m_conn(n_conn), .m_rec(n_rec),
     .wr_conn_en(wr_conn_en), .wr_id(wr_id), .wr_conn(wr_conn),
     .wr_rec_en(wr_rec_en), .wr_slot(wr_slot), .wr_rec(wr_rec),
@@ -239,18 +249,21 @@ wire [13:0]       w_piece_bytes;
 wire [14:0]       w_piece_place, w_piece_len;
 wire [1:0]        w_piece_type;
 wire [63:0]       w_piece_number, w_piece_nonce;
-localparam ITEM_W = 2 + ID_W + SLOT_W + 3 + 2 + 4 + 14 + 10 + 10;
-wire              w_item_valid, w_item_ready, w_range_valid, w_range_ready, inserted;
+localparam ITEM_W = 33 + 3 + ID_W + SLOT_W + 3 + 2 + 4 + 14 + 10 + 10;
+wire              w_item_valid, w_item_ready, w_range_valid, w_range_ready, inserted, resynced, stale;
+wire              guess_valid, guess_right, event_is_request, count_lost, count_proved;
+wire [ID_W-1:0]   event_id;
 wire [ITEM_W-1:0] w_item;
 wire [13:0]       w_range_from, w_range_to;
 tls_rx_walk #(.ID_W(ID_W), .ADDR_W(BYTE_W), .WINDOW(WINDOW), .CONN_W(CONN_BITS), .REC_W(REC_BITS)) walk (
-    .clk(clk), .rst(rst), .avoid_partials(avoid_partials),
+    .clk(clk), .rst(rst), .avoid_partials(avoid_partials), .self_confirm(self_confirm),
     .s_valid(n_valid), .s_ready(n_ready), .s_needs(n_needs), .s_insert(n_insert),
-    .s_remove(n_remove), .s_same(n_same), .s_id(n_id), .s_found(n_found),
+    .s_remove(n_remove), .s_resync(n_resync), .s_same(n_same), .s_id(n_id), .s_found(n_found),
     .s_csum_good(n_csum_good), .s_reason(n_reason), .s_addr(n_addr), .s_offset(n_offset),
     .s_bytes(n_bytes), .s_words(n_words), .s_seq(n_seq), .s_conn(n_conn), .s_rec(n_rec),
     .new_version(s_cmd_version), .new_seq(s_cmd_seq), .new_record(s_cmd_record),
-    .hdr_addr(hdr_addr), .hdr_data(hdr_data[103:0]),
+    .new_accept(s_cmd_answer == ANSWER_ACCEPT),
+    .hdr_addr(hdr_addr), .hdr_data(hdr_data),
     .wr_conn_en(wr_conn_en), .wr_id(wr_id), .wr_conn(wr_conn),
     .wr_rec_en(wr_rec_en), .wr_slot(wr_slot), .wr_rec(wr_rec),
     .scan_en(scan_en), .scan_slot(scan_slot), .scan_rec(scan_rec),
@@ -259,13 +272,20 @@ tls_rx_walk #(.ID_W(ID_W), .ADDR_W(BYTE_W), .WINDOW(WINDOW), .CONN_W(CONN_BITS),
     .m_piece_place(w_piece_place), .m_piece_version(w_piece_version), .m_piece_type(w_piece_type),
     .m_piece_number(w_piece_number), .m_piece_nonce(w_piece_nonce), .m_piece_len(w_piece_len),
     .m_item_valid(w_item_valid), .m_item_ready(w_item_ready),
-    .m_item_kind(w_item[ITEM_W-1 -: 2]), .m_item_id(w_item[ITEM_W-3 -: ID_W]),
+    .m_item_asks(w_item[ITEM_W-1]), .m_item_ask_seq(w_item[ITEM_W-2 -: 32]),
+    .m_item_kind(w_item[ITEM_W-34 -: 3]), .m_item_id(w_item[ITEM_W-37 -: ID_W]),
     .m_item_slot(w_item[43 +: SLOT_W]), .m_item_first(w_item[42]), .m_item_last(w_item[41]),
     .m_item_some(w_item[40]), .m_item_found(w_item[39]), .m_item_csum_good(w_item[38]),
     .m_item_reason(w_item[37:34]), .m_item_bytes(w_item[33:20]), .m_item_ranges(w_item[19:10]),
     .m_item_words(w_item[9:0]),
     .m_range_valid(w_range_valid), .m_range_ready(w_range_ready), .m_range_from(w_range_from),
-    .m_range_to(w_range_to), .inserted(inserted));
+    .m_range_to(w_range_to), .guess_valid(guess_valid), .guess_right(guess_right),
+    .inserted(inserted), .resynced(resynced), .stale(stale),
+    .m_event_valid(m_event_valid), .m_event_is_request(event_is_request), .m_event_id(event_id),
+    .m_event_seq(m_event_seq), .m_event_records(m_event_records),
+    .count_lost(count_lost), .count_proved(count_proved));
+assign m_event_event = event_is_request ? EVENT_RESYNC_REQUEST : EVENT_RESYNC_WITHDRAWN;
+assign m_event_id    = {{16-ID_W{1'b0}}, event_id};
 
 // ---- through the lane ----
 localparam PIECE_W = 1 + ID_W + BYTE_W + 14 + 15 + 1 + 2 + 64 + 64 + 15;
@@ -355,13 +375,14 @@ axis_fifo #(.DATA_W(128), .DEPTH(16), .BLOCK(0)) tags (
     .s_axis_tdata(tag), .s_axis_tvalid(tag_valid), .s_axis_tready(tag_room),
     .m_axis_tdata(v_tag), .m_axis_tvalid(v_tag_valid), .m_axis_tready(v_tag_ready));
 
-localparam FRAME_W = ID_W + 2 + 4 + 14 + 10 + 10;
+localparam FRAME_W = 33 + ID_W + 2 + 4 + 14 + 10 + 10;
 wire               o_valid, o_ready, d_valid, d_ready, removed, bad_tag;
 wire [FRAME_W-1:0] o_frame, d_frame;
 tls_rx_verdict #(.ID_W(ID_W), .WINDOW(WINDOW), .PART_W(PART_W)) verdict (
     .clk(clk), .rst(rst),
     .s_item_valid(v_item_valid), .s_item_ready(v_item_ready),
-    .s_item_kind(v_item[ITEM_W-1 -: 2]), .s_item_id(v_item[ITEM_W-3 -: ID_W]),
+    .s_item_asks(v_item[ITEM_W-1]), .s_item_ask_seq(v_item[ITEM_W-2 -: 32]),
+    .s_item_kind(v_item[ITEM_W-34 -: 3]), .s_item_id(v_item[ITEM_W-37 -: ID_W]),
     .s_item_slot(v_item[43 +: SLOT_W]), .s_item_first(v_item[42]), .s_item_last(v_item[41]),
     .s_item_some(v_item[40]), .s_item_found(v_item[39]), .s_item_csum_good(v_item[38]),
     .s_item_reason(v_item[37:34]), .s_item_bytes(v_item[33:20]), .s_item_ranges(v_item[19:10]),
@@ -370,7 +391,9 @@ tls_rx_verdict #(.ID_W(ID_W), .WINDOW(WINDOW), .PART_W(PART_W)) verdict (
     .s_sum_error(sum_error != 2'd0),
     .s_tag_valid(v_tag_valid), .s_tag_ready(v_tag_ready), .s_tag_data(v_tag),
     .text_done(text_done), .returned(returned), .removed(removed), .bad_tag(bad_tag),
-    .m_frame_valid(d_valid), .m_frame_ready(d_ready), .m_frame_id(d_frame[FRAME_W-1 -: ID_W]),
+    .guess_valid(guess_valid), .guess_right(guess_right),
+    .m_frame_valid(d_valid), .m_frame_ready(d_ready), .m_frame_asks(d_frame[FRAME_W-1]),
+    .m_frame_ask_seq(d_frame[FRAME_W-2 -: 32]), .m_frame_id(d_frame[FRAME_W-34 -: ID_W]),
     .m_frame_found(d_frame[39]), .m_frame_csum_good(d_frame[38]), .m_frame_reason(d_frame[37:34]),
     .m_frame_bytes(d_frame[33:20]), .m_frame_ranges(d_frame[19:10]), .m_frame_words(d_frame[9:0]));
 axis_fifo #(.DATA_W(FRAME_W), .DEPTH(16), .BLOCK(0)) frames (
@@ -391,7 +414,8 @@ wire [3:0]        count_reason;
 wire [13:0]       count_bytes;
 tls_rx_out #(.ID_W(ID_W), .ADDR_W(ADDR_W)) out (
     .clk(clk), .rst(rst),
-    .s_frame_valid(o_valid), .s_frame_ready(o_ready), .s_frame_id(o_frame[FRAME_W-1 -: ID_W]),
+    .s_frame_valid(o_valid), .s_frame_ready(o_ready), .s_frame_asks(o_frame[FRAME_W-1]),
+    .s_frame_ask_seq(o_frame[FRAME_W-2 -: 32]), .s_frame_id(o_frame[FRAME_W-34 -: ID_W]),
     .s_frame_found(o_frame[39]), .s_frame_csum_good(o_frame[38]), .s_frame_reason(o_frame[37:34]),
     .s_frame_bytes(o_frame[33:20]), .s_frame_ranges(o_frame[19:10]), .s_frame_words(o_frame[9:0]),
     .s_range_valid(range_valid), .s_range_ready(range_ready), .s_range_from(range_from),
@@ -412,12 +436,13 @@ tls_rx_commands #(.CONNS(CONNS)) commands (
     .m_rsp_id(m_rsp_id),
     .m_entry_valid(c_valid), .m_entry_ready(c_ready), .m_entry_op(c_op), .m_entry_id(c_id),
     .used(used), .answered(k_valid && k_query), .found(k_found), .collides(k_collides),
-    .inserted(inserted), .removed(removed),
+    .inserted(inserted), .removed(removed), .resynced(resynced), .stale(stale),
     .m_key_valid(key_valid), .m_key_ready(key_ready), .m_key_slot(key_slot),
     .m_key_cipher(key_cipher), .m_key_key(key), .m_key_iv(iv), .s_key_valid(keyed));
 
 wire              answers = m_rsp_valid && m_rsp_ready;
 wire              is_add  = (s_cmd_opcode == OPCODE_ADD);
+wire              is_resync = (s_cmd_opcode == OPCODE_RESYNC_RX);
 integer i;
 always @(posedge clk) begin
     m_count       <= {COUNT_W{1'b0}};
@@ -430,7 +455,13 @@ always @(posedge clk) begin
         if (count_valid && count_reason == i[3:0] && i[3:0] <= RX_PASS_BAD_TAG)
             m_count[COUNTER_RX_PASS_DISABLED + i - 1] <= 1'b1;
     if (bad_tag) m_count[COUNTER_RX_TLS_ERR] <= 1'b1;
-    if (answers && m_rsp_reason == REASON_OK)
+    if (count_lost) m_count[COUNTER_RX_SYNC_LOST] <= 1'b1;
+    if (count_proved) m_count[COUNTER_RX_SYNC_SELF] <= 1'b1;
+    if (m_event_valid && event_is_request) m_count[COUNTER_RX_TLS_RESYNC_REQ_PKT] <= 1'b1;
+    if (answers && is_resync && m_rsp_reason != REASON_NO_CONNECTION)
+        m_count[(s_cmd_answer == ANSWER_ACCEPT && m_rsp_reason == REASON_OK)
+                ? COUNTER_RX_TLS_RESYNC_RES_OK : COUNTER_RX_TLS_RESYNC_RES_SKIP] <= 1'b1;
+    if (answers && !is_resync && m_rsp_reason == REASON_OK)
         m_count[is_add ? COUNTER_RX_TLS_CTX : COUNTER_RX_TLS_DEL] <= 1'b1;
     if (answers && is_add && m_rsp_reason == REASON_NO_SPACE) m_count[COUNTER_ADD_REFUSED_NO_SPACE] <= 1'b1;
     if (answers && is_add && m_rsp_reason == REASON_BAD_ARGUMENT)
@@ -439,6 +470,6 @@ always @(posedge clk) begin
     if (rst) m_count <= {COUNT_W{1'b0}};
 end
 
-wire unused_ok = &{1'b0, hdr_data[127:104], keyed_slot, key_refused, text_id};
+wire unused_ok = &{1'b0, keyed_slot, key_refused, text_id};
 endmodule
 `default_nettype wire

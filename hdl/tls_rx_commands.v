@@ -7,7 +7,7 @@
 //       m_key    installs or wipes a key in the lane;  s_key  that was done
 // How   ADD: ask the table (OP_QUERY), install the key, then enter the connection (OP_INSERT).
 //       DEL: take it out (OP_REMOVE), wait until its last frame is out of the lane, wipe the key.
-//       Frames go on meanwhile.
+//       RESYNC_RX: in line; the walk says what became of it. Frames go on meanwhile.
 // Error a reason of the register map, and nothing has changed.
 // Spec  docs/receive.md, 6.  Model model/rx.py.
 `default_nettype none
@@ -32,7 +32,7 @@ module tls_rx_commands #(
     // in line with the frames
     output wire                     m_entry_valid,
     input  wire                     m_entry_ready,
-    output wire [1:0]               m_entry_op,
+    output wire [2:0]               m_entry_op,
     output wire [$clog2(CONNS)-1:0] m_entry_id,
     input  wire [CONNS-1:0]         used,
     input  wire                     answered,   // OP_QUERY: one clock
@@ -40,6 +40,8 @@ module tls_rx_commands #(
     input  wire                     collides,
     input  wire                     inserted,
     input  wire                     removed,
+    input  wire                     resynced,
+    input  wire                     stale,
     // lane
     output wire                     m_key_valid,
     input  wire                     m_key_ready,
@@ -60,13 +62,15 @@ localparam [3:0]
     ST_KEYED  = 4'd4,                           // it is being installed
     ST_INSERT = 4'd5,                           // the connection is in line
     ST_ENTER  = 4'd6,                           // the walk does not know it yet
-    ST_PAUSE  = 4'd7,                           // DEL: frames that came in are on their way into line
+    ST_PAUSE  = 4'd7,                           // DEL, RESYNC_RX: frames that came in are on their way into line
     ST_REMOVE = 4'd8,                           // its end is in line
     ST_DRAIN  = 4'd9,                           // frames of it are in the lane
     ST_WIPE   = 4'd10,                          // the key is to be wiped
     ST_WIPED  = 4'd11,                          // it is being wiped
     ST_TAKE   = 4'd12,                          // done with the mailbox
-    ST_ANSWER = 4'd13;
+    ST_ANSWER = 4'd13,
+    ST_RESYNC = 4'd14,                          // RESYNC_RX is in line
+    ST_PLACED = 4'd15;                          // the walk has not come to it yet
 localparam [3:0] PAUSE = 4'd8;                  // clocks from a frame's last word to its place in line
 
 reg  [3:0]      state_q;
@@ -83,6 +87,7 @@ always @* begin
 end
 wire is_add = (s_cmd_opcode == OPCODE_ADD);
 wire is_del = (s_cmd_opcode == OPCODE_DEL);
+wire is_resync = (s_cmd_opcode == OPCODE_RESYNC_RX);
 wire good   = (s_cmd_direction == DIRECTION_RX)
            && (s_cmd_cipher == CIPHER_AES_128_GCM || s_cmd_cipher == CIPHER_AES_256_GCM);
 wire there  = (s_cmd_direction == DIRECTION_RX) && {16'd0, s_cmd_id} < CONNS && used[s_cmd_id[ID_W-1:0]];
@@ -94,9 +99,9 @@ always @(posedge clk) begin
             pause_q <= PAUSE;
             id_q    <= s_cmd_id[ID_W-1:0];
             if (is_add && good) state_q <= ST_QUERY;
-            else if (is_del && there) state_q <= ST_PAUSE;
+            else if ((is_del || is_resync) && there) state_q <= ST_PAUSE;
             else begin
-                reason_q <= is_del ? REASON_NO_CONNECTION : REASON_BAD_ARGUMENT;
+                reason_q <= (is_del || is_resync) ? REASON_NO_CONNECTION : REASON_BAD_ARGUMENT;
                 state_q  <= ST_TAKE;
             end
         end
@@ -116,13 +121,18 @@ always @(posedge clk) begin
         end
         ST_PAUSE: begin
             pause_q <= pause_q - 4'd1;
-            if (pause_q == 4'd0) state_q <= ST_REMOVE;
+            if (pause_q == 4'd0) state_q <= is_resync ? ST_RESYNC : ST_REMOVE;
         end
         ST_REMOVE: if (m_entry_ready) state_q <= ST_DRAIN;
         ST_DRAIN:  if (removed) state_q <= ST_WIPE;
         ST_WIPE:   if (m_key_ready) state_q <= ST_WIPED;
         ST_WIPED:  if (s_key_valid) begin
             reason_q <= REASON_OK;
+            state_q  <= ST_TAKE;
+        end
+        ST_RESYNC: if (m_entry_ready) state_q <= ST_PLACED;
+        ST_PLACED: if (resynced) begin
+            reason_q <= stale ? REASON_STALE : REASON_OK;
             state_q  <= ST_TAKE;
         end
         ST_TAKE:   state_q <= ST_ANSWER;
@@ -135,8 +145,10 @@ assign s_cmd_ready   = (state_q == ST_TAKE);
 assign m_rsp_valid   = (state_q == ST_ANSWER);
 assign m_rsp_reason  = reason_q;
 assign m_rsp_id      = known_q ? {{16-ID_W{1'b0}}, id_q} : is_add ? 16'd0 : s_cmd_id;
-assign m_entry_valid = (state_q == ST_QUERY) || (state_q == ST_INSERT) || (state_q == ST_REMOVE);
-assign m_entry_op    = (state_q == ST_QUERY) ? OP_QUERY : (state_q == ST_INSERT) ? OP_INSERT : OP_REMOVE;
+assign m_entry_valid = (state_q == ST_QUERY) || (state_q == ST_INSERT) || (state_q == ST_REMOVE)
+                    || (state_q == ST_RESYNC);
+assign m_entry_op    = (state_q == ST_QUERY) ? OP_QUERY : (state_q == ST_INSERT) ? OP_INSERT
+                    : (state_q == ST_RESYNC) ? OP_RESYNC : OP_REMOVE;
 assign m_entry_id    = id_q;
 assign m_key_valid   = (state_q == ST_KEY) || (state_q == ST_WIPE);
 assign m_key_slot    = id_q;

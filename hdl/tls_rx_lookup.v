@@ -1,7 +1,7 @@
 // tls_rx_lookup.v - which connection a frame belongs to; keeps the table of connections.
 //
 // In    s_*      addresses and ports, and what goes along; s_op says what is to be done with them:
-//                find; insert at s_id; remove s_id (the answer to these two says nothing)
+//                find; insert at s_id; remove s_id (the answer to these two, and to others, says nothing)
 // Out   m_*      in order: found or not, the connection's id, whether it has the same fingerprint
 //                without being the same, and what went along
 //       used     the connections of the table
@@ -19,7 +19,7 @@ module tls_rx_lookup #(
     input  wire                     rst,
     input  wire                     s_valid,
     output wire                     s_ready,
-    input  wire [1:0]               s_op,
+    input  wire [2:0]               s_op,
     input  wire [$clog2(CONNS)-1:0] s_id,
     input  wire                     s_is_v6,
     input  wire [127:0]             s_local_addr,
@@ -67,7 +67,7 @@ reg               v1, v2, v3, v4, v5;
 wire              move = !v5 || m_ready;
 assign s_ready = move;
 
-reg  [1:0]         op1;
+reg  [2:0]         op1;
 reg  [ID_W-1:0]    id1;
 reg  [31:0]        print1;
 reg  [KEY_W-1:0]   key1, key2, key3, key4;

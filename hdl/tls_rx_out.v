@@ -27,6 +27,8 @@ module tls_rx_out #(
     input  wire [13:0]       s_frame_bytes,
     input  wire [9:0]        s_frame_ranges,
     input  wire [9:0]        s_frame_words,
+    input  wire              s_frame_asks,
+    input  wire [31:0]       s_frame_ask_seq,
     input  wire              s_range_valid,
     output wire              s_range_ready,
     input  wire [13:0]       s_range_from,
@@ -97,7 +99,8 @@ always @(posedge clk) begin
         long_q      <= (s_frame_words == 10'd0);
         ranges_q    <= s_frame_ranges;
         decrypted_q <= (s_frame_reason == RX_PASS_NONE);
-        user_q      <= {36'd0, s_frame_reason, 5'd0, s_frame_csum_good,
+        user_q      <= {s_frame_asks ? s_frame_ask_seq : 32'd0, 4'd0, s_frame_reason, 4'd0,
+                        s_frame_asks, s_frame_csum_good,
                         s_frame_reason == RX_PASS_NONE, s_frame_found,
                         {16-ID_W{1'b0}}, s_frame_found ? s_frame_id : {ID_W{1'b0}}};
     end

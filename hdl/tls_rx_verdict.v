@@ -5,7 +5,7 @@
 //       text_done  the text of one more part is in place
 // Out   m_frame  a frame whose fate is known, in order
 //       returned a part's sum was used;  removed  all pieces of the removed connection were;
-//       bad_tag  a complete record had a wrong tag
+//       bad_tag  a complete record had a wrong tag;  guess_* whether a guess was right
 // How   a record's tag is the XOR of the sums of its parts, so with the tag that came the XOR is
 //       zero. It is kept for each place in each window. Pieces are taken in the order of the walk,
 //       so a place has one record at a time.
@@ -21,7 +21,7 @@ module tls_rx_verdict #(
     input  wire                      rst,
     input  wire                      s_item_valid,
     output wire                      s_item_ready,
-    input  wire [1:0]                s_item_kind,
+    input  wire [2:0]                s_item_kind,
     input  wire [ID_W-1:0]           s_item_id,
     input  wire [$clog2(WINDOW)-1:0] s_item_slot,
     input  wire                      s_item_first,
@@ -33,6 +33,8 @@ module tls_rx_verdict #(
     input  wire [13:0]               s_item_bytes,
     input  wire [9:0]                s_item_ranges,
     input  wire [9:0]                s_item_words,
+    input  wire                      s_item_asks,
+    input  wire [31:0]               s_item_ask_seq,
     input  wire                      s_sum_valid,
     output wire                      s_sum_ready,
     input  wire [127:0]              s_sum_data,
@@ -45,6 +47,8 @@ module tls_rx_verdict #(
     output wire                      returned,
     output wire                      removed,
     output wire                      bad_tag,
+    output wire                      guess_valid,
+    output wire                      guess_right,
     output wire                      m_frame_valid,
     input  wire                      m_frame_ready,
     output wire [ID_W-1:0]           m_frame_id,
@@ -53,7 +57,9 @@ module tls_rx_verdict #(
     output wire [3:0]                m_frame_reason,
     output wire [13:0]               m_frame_bytes,
     output wire [9:0]                m_frame_ranges,
-    output wire [9:0]                m_frame_words
+    output wire [9:0]                m_frame_words,
+    output wire                      m_frame_asks,
+    output wire [31:0]               m_frame_ask_seq
 );
 `include "tls_regs.vh"              // RX_PASS_*
 `include "tls_rx_state.vh"
@@ -73,7 +79,8 @@ reg  [128:0]             total_q;
 reg  [128:0]             sums [0:(1<<PART_W)-1];
 reg  [128:0]             accs [0:(1<<(ID_W+SLOT_W))-1];
 
-wire is_text  = (s_item_kind == ITEM_TEXT);
+wire is_guess = (s_item_kind == ITEM_GUESS);
+wire is_text  = (s_item_kind == ITEM_TEXT) || is_guess;
 wire is_piece = is_text || (s_item_kind == ITEM_TAG);
 wire ready    = s_item_valid && is_piece &&
                 (is_text ? there_q[id_q] && (!s_item_some || texts_q != {PART_W+1{1'b0}}) : s_tag_valid);
@@ -86,6 +93,8 @@ assign s_item_ready  = add || (s_item_valid && !is_piece && (!frame || m_frame_r
 assign returned      = add && is_text;
 assign removed       = s_item_valid && (s_item_kind == ITEM_REMOVED);
 assign bad_tag       = add && s_item_last && total_q != 129'd0;
+assign guess_valid   = add && is_guess;
+assign guess_right   = (total_q == 129'd0);
 
 wire [127:0] total = (s_item_first ? 128'd0 : acc_q[127:0]) ^ sum_q[127:0];
 always @(posedge clk) begin
@@ -96,7 +105,7 @@ always @(posedge clk) begin
     texts_q <= texts_q + {{PART_W{1'b0}}, text_done}
              - {{PART_W{1'b0}}, (returned && s_item_some)};
     acc_q   <= accs[{s_item_id, s_item_slot}];
-    if (add) accs[{s_item_id, s_item_slot}] <= total_q;
+    if (add && !is_guess) accs[{s_item_id, s_item_slot}] <= total_q;
     case (state_q)
         ST_WAIT: if (ready) begin
             sum_q   <= is_text ? sums[id_q] : {1'b0, s_tag_data};
@@ -135,5 +144,7 @@ assign m_frame_reason    = (s_item_reason != RX_PASS_NONE) ? s_item_reason
 assign m_frame_bytes     = s_item_bytes;
 assign m_frame_ranges    = s_item_ranges;
 assign m_frame_words     = s_item_words;
+assign m_frame_asks      = s_item_asks;
+assign m_frame_ask_seq   = s_item_ask_seq;
 endmodule
 `default_nettype wire

@@ -53,7 +53,8 @@ module tlsnic #(
 localparam MAX_FRAME = 9600;
 localparam [31:0] CAPS = (32'd1 << CAPS_AES_128_GCM_LSB) | (32'd1 << CAPS_AES_256_GCM_LSB)
                        | (32'd1 << CAPS_TLS_1_2_LSB) | (32'd1 << CAPS_TLS_1_3_LSB)
-                       | (32'd1 << CAPS_RX_LSB) | (32'd1 << CAPS_ORDER_FREE_LSB);
+                       | (32'd1 << CAPS_RX_LSB) | (32'd1 << CAPS_ORDER_FREE_LSB)
+                       | (32'd1 << CAPS_HEADER_SCAN_LSB) | (32'd1 << CAPS_SELF_CONFIRM_LSB);
 
 wire                rx_enable, tx_enable, avoid_partials, self_confirm;
 wire                cmd_valid, cmd_ready, cmd_direction, cmd_version, cmd_ip_version, cmd_answer;
@@ -65,7 +66,10 @@ wire [31:0]         cmd_seq;
 wire [63:0]         cmd_record;
 wire [255:0]        cmd_key;
 wire [95:0]         cmd_iv;
-wire                rsp_valid, rsp_ready, event_ready;
+wire                rsp_valid, rsp_ready, event_valid, event_ready;
+wire [3:0]          event_event;
+wire [15:0]         event_id;
+wire [31:0]         event_seq, event_records;
 wire [COUNTERS-1:0] count;
 wire [15:0]         rx_bytes;
 
@@ -93,8 +97,8 @@ tls_csr #(
     .m_cmd_seq(cmd_seq), .m_cmd_record(cmd_record), .m_cmd_key(cmd_key), .m_cmd_iv(cmd_iv),
     .s_rsp_valid(rsp_valid), .s_rsp_ready(rsp_ready), .s_rsp_reason(rsp_reason),
     .s_rsp_id(rsp_id),
-    .s_event_valid(1'b0), .s_event_ready(event_ready), .s_event_event(4'd0),
-    .s_event_id(16'd0), .s_event_seq(32'd0), .s_event_records(32'd0),
+    .s_event_valid(event_valid), .s_event_ready(event_ready), .s_event_event(event_event),
+    .s_event_id(event_id), .s_event_seq(event_seq), .s_event_records(event_records),
     .s_count(count), .s_count_rx_bytes(rx_bytes), .s_count_tx_bytes(16'd0));
 
 tls_rx #(
@@ -102,6 +106,7 @@ tls_rx #(
     .SMALL(SMALL), .SBOX(SBOX), .MUL(MUL), .ROUND_REGS(ROUND_REGS)
 ) rx (
     .clk(clk), .rst(rst), .enable(rx_enable), .avoid_partials(avoid_partials),
+    .self_confirm(self_confirm),
     .s_axis_tdata(s_axis_rx_tdata), .s_axis_tkeep(s_axis_rx_tkeep),
     .s_axis_tlast(s_axis_rx_tlast), .s_axis_tvalid(s_axis_rx_tvalid),
     .s_axis_tready(s_axis_rx_tready),
@@ -110,14 +115,17 @@ tls_rx #(
     .m_axis_tvalid(m_axis_rx_tvalid), .m_axis_tready(m_axis_rx_tready),
     .s_cmd_valid(cmd_valid), .s_cmd_ready(cmd_ready), .s_cmd_opcode(cmd_opcode),
     .s_cmd_direction(cmd_direction), .s_cmd_version(cmd_version),
-    .s_cmd_ip_version(cmd_ip_version), .s_cmd_cipher(cmd_cipher), .s_cmd_id(cmd_id),
-    .s_cmd_local_addr(cmd_local_addr), .s_cmd_remote_addr(cmd_remote_addr),
+    .s_cmd_ip_version(cmd_ip_version), .s_cmd_answer(cmd_answer), .s_cmd_cipher(cmd_cipher),
+    .s_cmd_id(cmd_id), .s_cmd_local_addr(cmd_local_addr), .s_cmd_remote_addr(cmd_remote_addr),
     .s_cmd_local_port(cmd_local_port), .s_cmd_remote_port(cmd_remote_port),
     .s_cmd_seq(cmd_seq), .s_cmd_record(cmd_record), .s_cmd_key(cmd_key), .s_cmd_iv(cmd_iv),
     .m_rsp_valid(rsp_valid), .m_rsp_ready(rsp_ready), .m_rsp_reason(rsp_reason),
-    .m_rsp_id(rsp_id), .m_count(count), .m_count_bytes(rx_bytes));
+    .m_rsp_id(rsp_id),
+    .m_event_valid(event_valid), .m_event_event(event_event), .m_event_id(event_id),
+    .m_event_seq(event_seq), .m_event_records(event_records),
+    .m_count(count), .m_count_bytes(rx_bytes));
 
-// switches of what is not there yet, and events of it
-wire unused_ok = &{1'b0, tx_enable, self_confirm, cmd_answer, event_ready};
+// the switch of what is not there yet; events are always taken
+wire unused_ok = &{1'b0, tx_enable, event_ready};
 endmodule
 `default_nettype wire
