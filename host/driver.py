@@ -1,10 +1,12 @@
 """The driver: the kernel's TLS offload operations on the registers of docs/registers.md.
 
-In: connections with their keys, frames from the wire. Out: contexts, frames with what the device
-says of them, statistics. Errors are the kernel's, as OSError. Probing: ENODEV for what is not this
-device or another register map. `tls_dev_add`, as `Refused`, with the reason by which it is counted:
-ENOSPC (the device is full), EEXIST, EINVAL, EOPNOTSUPP (it lacks direction, version or cipher),
-ETIMEDOUT (no answer), EBUSY. Keys go to the mailbox, which wipes them, and are kept nowhere here.
+In: connections with their keys, frames from the wire, answers of the stack. Out: contexts, frames
+with what the device says of them, requests to the stack (docs/resync.md), statistics. Errors are
+the kernel's, as OSError. Probing: ENODEV for what is not this device or another register map,
+EOPNOTSUPP for what it cannot be set to. `tls_dev_add`, as `Refused`, with the reason by which it is
+counted: ENOSPC (the device is full), EEXIST, EINVAL, EOPNOTSUPP (it lacks direction, version or
+cipher), ETIMEDOUT (no answer), EBUSY. Keys go to the mailbox, which wipes them, and are kept
+nowhere here. Time is an argument, in nanoseconds.
 """
 
 from __future__ import annotations
@@ -17,9 +19,22 @@ from typing import Final
 
 from host import regs
 from host.crypto_info import CipherType, CryptoInfo, Version
-from host.device import Device
-from host.packet import Flow
-from host.regs import Addr, Cipher, Direction, IpVersion, Opcode, Reason, RxPass, TlsVersion
+from host.device import Device, RxDescriptor
+from host.driver_resync import RxRequests
+from host.packet import Flow, parse
+from host.regs import (
+    Addr,
+    Answer,
+    Cipher,
+    Direction,
+    Event,
+    IpVersion,
+    Opcode,
+    Reason,
+    RxPass,
+    TlsVersion,
+)
+from host.resync import ResyncType, RxResync
 
 POLLS: Final = 10_000  # reads of CMD_STATUS before the device is taken for dead
 KEY_AND_IV: Final = 4 * (regs.CMD_KEY_WORDS + regs.CMD_IV_WORDS)  # bytes, one behind the other
@@ -41,6 +56,7 @@ _ERRNO: Final = {
     Reason.BAD_ARGUMENT: errno.EINVAL,
     Reason.EXISTS: errno.EEXIST,
     Reason.NO_CONNECTION: errno.ENOENT,
+    Reason.BUSY: errno.EBUSY,
 }
 
 
@@ -70,11 +86,30 @@ class Received:
 
 
 class Driver:
-    """A probed device, receiving."""
+    """A probed device, receiving.
 
-    def __init__(self, device: Device) -> None:
+    Args:
+        device: the device.
+        resync: who begins when it lost a record boundary.
+        self_confirm: it is to find it again by itself, if it can; None: if it is able to.
+        avoid_partials: it is to pass the rest of a record of which it passed a part.
+
+    Attributes:
+        caps: what the device can do, as in CAPS.
+        resync: who begins; the stack if the device cannot search.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        resync: ResyncType = ResyncType.DRIVER_REQ,
+        *,
+        self_confirm: bool | None = None,
+        avoid_partials: bool = False,
+    ) -> None:
         self._device = device
         self._refused: Counter[str] = Counter()
+        self._requests = RxRequests()
         if (magic := device.read(Addr.ID)) != regs.ID_RESET:
             raise OSError(errno.ENODEV, f"no tlsnic: its magic is {magic:#010x}")
         version = device.read(Addr.VERSION)
@@ -86,7 +121,19 @@ class Driver:
         self.caps = device.read(Addr.CAPS)
         if not self.caps & regs.CAPS_RX_MASK:
             raise OSError(errno.ENODEV, "the device does not receive")
-        device.write(Addr.CTRL, device.read(Addr.CTRL) | regs.CTRL_RX_ENABLE_MASK)
+        self.resync = resync
+        if not self.caps & regs.CAPS_HEADER_SCAN_MASK:
+            self.resync = ResyncType.CORE_NEXT_HINT
+        able = bool(self.caps & regs.CAPS_SELF_CONFIRM_MASK)
+        if self_confirm and not able:
+            raise OSError(errno.EOPNOTSUPP, "the device cannot confirm a record boundary itself")
+        control = device.read(Addr.CTRL) | regs.CTRL_RX_ENABLE_MASK
+        for mask, switch in (
+            (regs.CTRL_AVOID_PARTIALS_MASK, avoid_partials),
+            (regs.CTRL_SELF_CONFIRM_MASK, able if self_confirm is None else self_confirm),
+        ):
+            control = control | mask if switch else control & ~mask
+        device.write(Addr.CTRL, control)
 
     def tls_dev_add(
         self,
@@ -94,38 +141,69 @@ class Driver:
         direction: Direction,
         crypto_info: CryptoInfo,
         start_offload_tcp_sn: int,
+        resync: RxResync | None = None,
     ) -> int:
         """Offload a connection from the record on that starts at that sequence number.
 
-        Returns its context. Raises Refused, counted by reason.
+        Returns its context. `resync` is to be asked when the device loses a boundary; how, is set
+        there. Raises Refused, counted by reason.
         """
         try:
-            return self._add(flow, direction, crypto_info, start_offload_tcp_sn)
+            context = self._add(flow, direction, crypto_info, start_offload_tcp_sn)
         except Refused as refused:
             self._refused[refused.reason] += 1
             raise
+        if direction is Direction.RX:
+            self._requests.add(context, self.resync, resync)
+        return context
 
     def tls_dev_del(self, context: int, direction: Direction) -> None:
         """Forget a connection; the device wipes its key. OSError with ENOENT if there is none."""
+        if direction is Direction.RX:
+            self._requests.delete(context)
         self._device.write(Addr.CMD_CONNECTION, context)
         reason, _ = self._command(Opcode.DEL | direction << regs.CMD_OP_DIRECTION_LSB)
         if reason is not Reason.OK:
-            raise OSError(_ERRNO.get(reason, errno.EIO), f"context {context}: {reason.name}")
+            raise _failed(context, reason)
 
-    def receive(self, frames: Sequence[bytes]) -> list[Received]:
-        """Have the device receive frames from the wire; one each, in order."""
+    def tls_dev_resync(self, context: int, direction: Direction, seq: int, number: int) -> None:
+        """Tell the device which record is at a place, which is as in `RxResync`.
+
+        An answer to what is not asked any more goes no further. One that comes too late for the
+        device is counted there. OSError: ENOENT if there is no such context, EOPNOTSUPP for TX.
+        """
+        if direction is not Direction.RX:
+            raise OSError(errno.EOPNOTSUPP, "only what is received is resynchronised")
+        start = self._requests.answer(context, seq)
+        if start is None:
+            return
+        reason = self._resync_rx(context, Answer.ACCEPT, start, number)
+        if reason not in (Reason.OK, Reason.STALE):
+            raise _failed(context, reason)
+
+    def receive(self, frames: Sequence[bytes], now: int = 0) -> list[Received]:
+        """Have the device receive frames from the wire; one each, in order.
+
+        The stacks of the connections are asked what the device asks. What they did not answer in
+        time is rejected.
+        """
+        self._requests.end()
+        told = self._device.receive(frames)
+        if self.caps & regs.CAPS_HEADER_SCAN_MASK:
+            self._ask(told, now)
         return [
-            Received(data, told.decrypted, told.connection if told.known else None, told.reason)
-            for data, told in self._device.receive(frames)
+            Received(data, word.decrypted, word.connection if word.known else None, word.reason)
+            for data, word in told
         ]
 
     def stats(self) -> dict[str, int]:
-        """Counters by their names in ethtool: the device's, and why the driver's ADDs failed."""
+        """Counters by their names in ethtool: the device's, and the driver's own."""
         counters = {
             counter.name.lower(): self._counter(regs.BLOCK_COUNTERS_FIRST + 8 * counter)
             for counter in regs.Counter
         }
-        return counters | {f"tls_add_refused_{name}": n for name, n in self._refused.items()}
+        refused = {f"tls_add_refused_{name}": n for name, n in self._refused.items()}
+        return counters | self._requests.counters | refused
 
     def _add(self, flow: Flow, direction: Direction, info: CryptoInfo, seq: int) -> int:
         version, version_cap = _VERSION[info.version]
@@ -163,6 +241,55 @@ class Driver:
             raise Refused(_ERRNO.get(reason, errno.EIO), reason.name.lower(), text)
         return context
 
+    def _ask(self, told: Sequence[tuple[bytes, RxDescriptor]], now: int) -> None:
+        """Pass on what the device asked with these frames; reject what has waited too long."""
+        requests = self._requests
+        spans: dict[tuple[int, int], tuple[int, int]] = {}
+        for frame, word in told:
+            if not word.known or not (word.resync or requests.waits(word.connection)):
+                continue
+            packet = parse(frame)
+            if packet is None or packet.segment is None:
+                continue
+            segment = packet.segment
+            if word.resync:
+                spans[word.connection, word.candidate] = segment.seq, segment.end - segment.start
+            else:
+                requests.count(word.connection, segment.end - segment.start)
+        events, complete = self._events()
+        for event, context, seq in events:
+            if event is Event.RESYNC_WITHDRAWN:
+                requests.withdraw(context, seq)
+            elif event is Event.RESYNC_REQUEST:
+                requests.request(context, seq, now, *spans.get((context, seq), (seq, 0)))
+        if not complete:
+            for (context, seq), span in spans.items():
+                requests.request(context, seq, now, *span)
+        for context, seq in requests.expired(now):
+            self._resync_rx(context, Answer.REJECT, seq, 0)
+
+    def _events(self) -> tuple[list[tuple[Event, int, int]], bool]:
+        """Event, context and place of those that wait; whether these are all there were."""
+        read = self._device.read
+        events = []
+        status = read(Addr.EVENT_STATUS)
+        for _ in range(status & regs.EVENT_STATUS_WAITING_MASK):
+            kind, seq, _ = (read(a) for a in (Addr.EVENT_TYPE, Addr.EVENT_SEQ, Addr.EVENT_RECORDS))
+            event = Event(kind & regs.EVENT_TYPE_EVENT_MASK)
+            events.append((event, kind >> regs.EVENT_TYPE_ID_LSB, seq))
+        lost = bool(status & regs.EVENT_STATUS_LOST_MASK)
+        if lost:
+            self._device.write(Addr.IRQ_STATUS, regs.IRQ_STATUS_EVENT_LOST_MASK)
+        return events, not lost
+
+    def _resync_rx(self, context: int, answer: Answer, seq: int, number: int) -> Reason:
+        write = self._device.write
+        write(Addr.CMD_CONNECTION, context)
+        write(Addr.CMD_SEQ, seq)
+        write(Addr.CMD_RECORD_LO, number & 0xFFFF_FFFF)
+        write(Addr.CMD_RECORD_HI, number >> 32)
+        return self._command(Opcode.RESYNC_RX | answer << regs.CMD_OP_ANSWER_LSB)[0]
+
     def _write_bytes(self, addr: int, data: bytes) -> None:
         for at in range(0, len(data), 4):
             self._device.write(addr + at, int.from_bytes(data[at : at + 4], "little"))
@@ -184,6 +311,10 @@ class Driver:
     def _counter(self, addr: int) -> int:
         low = self._device.read(addr)  # latches the high word
         return self._device.read(addr + 4) << 32 | low
+
+
+def _failed(context: int, reason: Reason) -> OSError:
+    return OSError(_ERRNO.get(reason, errno.EIO), f"context {context}: {reason.name}")
 
 
 def _version(word: int) -> tuple[int, int, int]:

@@ -21,6 +21,7 @@ import errno
 import os
 from collections import Counter, deque
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, Protocol
@@ -31,6 +32,7 @@ from host.crypto_info import REC_SEQ_SIZE, CryptoInfo, Version
 from host.packet import Flow
 from host.record import PREFIX, ContentType, HeaderError, Opener, inner, record_size
 from host.regs import Direction
+from host.resync import Resync, RxResync
 from host.tcp import MASK, Chunk
 
 _KEY_UPDATE: Final = b"\x18"
@@ -46,11 +48,18 @@ class TlsDevOps(Protocol):
         direction: Direction,
         crypto_info: CryptoInfo,
         start_offload_tcp_sn: int,
+        resync: RxResync,
     ) -> int:
-        """Offload a connection from the record on that starts there; OSError if it cannot be."""
+        """Offload a connection from the record on that starts there; OSError if it cannot be.
+
+        The driver sets there how a lost boundary is found again, and asks there.
+        """
 
     def tls_dev_del(self, context: int, direction: Direction) -> None:
         """End that."""
+
+    def tls_dev_resync(self, context: int, direction: Direction, seq: int, number: int) -> None:
+        """Tell which record is at a place; OSError if that cannot be, which changes nothing."""
 
 
 class Kind(Enum):
@@ -88,12 +97,14 @@ class Receiver:
 
     Attributes:
         records: how many came how.
+        resyncs: how often the device was told where a record is.
         offloaded: since when the device has the connection; None if it never had.
         refused: why the driver did not take it; None if it did, or was not asked.
     """
 
     def __init__(self, info: CryptoInfo, seq: int, mib: Counter[str]) -> None:
         self.records: Counter[Kind] = Counter()
+        self.resyncs = 0
         self.offloaded: Offload | None = None
         self.refused: OSError | None = None
         self._opener = self._device_opener = Opener(info)
@@ -101,6 +112,7 @@ class Receiver:
         self._mib = mib
         self._config = ""  # "Device" or "Sw" while it is counted as such
         self._context: tuple[TlsDevOps, int] | None = None
+        self._resync = RxResync()
         self._queue: deque[Chunk] = deque()
         self._queued = 0
         self._size: int | None = None  # of the first record in the queue, once its header is there
@@ -122,7 +134,7 @@ class Receiver:
             return False
         info = replace(self._opener.info, rec_seq=boundary.number.to_bytes(REC_SEQ_SIZE))
         try:
-            context = driver.tls_dev_add(flow, Direction.RX, info, boundary.seq)
+            context = driver.tls_dev_add(flow, Direction.RX, info, boundary.seq, self._resync)
         except OSError as error:
             self.refused = error
             self._config = "Sw"
@@ -218,10 +230,7 @@ class Receiver:
         if self._key_expired:
             raise _os_error(errno.EKEYEXPIRED)
         if self._size is None:
-            try:
-                self._size = record_size(self._opener.info.version, self._peek())
-            except HeaderError as error:
-                raise self._abort(error.errno) from None
+            self._parse()
         if self._size is None or self._queued < self._size:
             return None
         chunks = self._take(self._size)
@@ -234,12 +243,25 @@ class Receiver:
             raise self._abort(errno.EBADMSG) from None
         return self._message(record[0], text)
 
+    def _parse(self) -> None:
+        """Learn the size of the first record, if its prefix is there."""
+        try:
+            self._size = record_size(self._opener.info.version, self._peek())
+        except HeaderError as error:
+            raise self._abort(error.errno) from None
+        if self._size is not None:
+            number, queued = self._opener.number, self._queued
+            self._resync_rx(self._resync.new_rec(self._seq, self._size, number, queued))
+
     def _text(self, chunks: list[Chunk], record: bytes) -> bytes:
         """A record's plaintext; InvalidTag if it is not authentic."""
         marks = {chunk.decrypted for chunk in chunks}
         if marks == {False}:
             self.records[Kind.ENCRYPTED] += 1
+            number, more = self._opener.number, self._queued > 0
+            self._resync_rx(self._resync.encrypted(self._seq, number, more))
             return self._opener.open(record)
+        self._resync.not_encrypted()
         if marks == {True} and self._device_opener is self._opener:
             self.records[Kind.DECRYPTED] += 1
             return self._opener.text(record)
@@ -248,6 +270,16 @@ class Receiver:
             return self._opener.open(record)  # nothing to undo: no text in what has the bit
         except InvalidTag:
             return self._opener.open(self._reencrypt(chunks, record))
+
+    def _resync_rx(self, place: Resync | None) -> None:
+        """Tell the device a place, if there is one to tell (`tls_device_resync_rx()`)."""
+        if place is None or self._context is None:
+            return
+        self._mib["TlsRxDeviceResync"] += 1
+        self.resyncs += 1
+        driver, context = self._context
+        with suppress(OSError):  # the records go on being decrypted here
+            driver.tls_dev_resync(context, Direction.RX, place.seq, place.number)
 
     def _reencrypt(self, chunks: list[Chunk], record: bytes) -> bytes:
         """The record as it was on the wire, with the keys that the device has."""
@@ -292,7 +324,7 @@ class Receiver:
 
     def _take(self, size: int) -> list[Chunk]:
         """The first bytes of the queue, off it."""
-        self._seq += size
+        self._seq = self._seq + size & MASK
         self._queued -= size
         taken = []
         while size:

@@ -42,7 +42,7 @@ class FakeDevice:
             Addr.ID: regs.ID_RESET,
             Addr.VERSION: regs.VERSION_RESET,
             Addr.CAPS: ALL,
-            Addr.CTRL: regs.CTRL_AVOID_PARTIALS_MASK,
+            Addr.CTRL: 0,
         }
         self.registers |= {Addr[name]: value for name, value in registers.items()}
         self.reason: Reason | None = Reason.OK
@@ -98,11 +98,26 @@ def test_newer_minor_versions_and_patches_are_good() -> None:
     Driver(FakeDevice(VERSION=0x0000_0203))
 
 
-def test_probing_enables_receive_and_nothing_else() -> None:
-    device = FakeDevice()
-    Driver(device)
-    wanted = regs.CTRL_RX_ENABLE_MASK | regs.CTRL_AVOID_PARTIALS_MASK
-    assert device.writes == [(Addr.CTRL, wanted)]
+SELF_CONFIRM, AVOID_PARTIALS = regs.CTRL_SELF_CONFIRM_MASK, regs.CTRL_AVOID_PARTIALS_MASK
+
+
+@pytest.mark.parametrize("before", [0, SELF_CONFIRM | AVOID_PARTIALS, regs.CTRL_TX_ENABLE_MASK])
+@pytest.mark.parametrize("able", [False, True])
+@pytest.mark.parametrize("avoid", [False, True])
+@pytest.mark.parametrize("wanted", [None, False, True])
+def test_probing_enables_receive_and_what_was_asked_for(
+    before: int, able: bool, avoid: bool, wanted: bool | None
+) -> None:
+    device = FakeDevice(CTRL=before, CAPS=ALL | regs.CAPS_SELF_CONFIRM_MASK * able)
+    if wanted and not able:
+        with raises(errno.EOPNOTSUPP):
+            Driver(device, self_confirm=wanted, avoid_partials=avoid)
+        assert device.writes == []
+        return
+    Driver(device, self_confirm=wanted, avoid_partials=avoid)
+    control = before & regs.CTRL_TX_ENABLE_MASK | regs.CTRL_RX_ENABLE_MASK
+    control |= AVOID_PARTIALS * avoid | SELF_CONFIRM * (able if wanted is None else wanted)
+    assert device.writes == [(Addr.CTRL, control)]
 
 
 # -- add and del --------------------------------------------------------------------------------
@@ -235,7 +250,9 @@ def test_the_driver_keeps_no_key() -> None:
     driver.tls_dev_add(FLOW, Direction.RX, INFO, 0)
     held = {name: value for name, value in vars(driver).items() if name != "_device"}
     assert repr(KEY[:16]) not in repr(held)
-    assert set(held) == {"_refused", "caps"}
+    assert set(held) == {"_refused", "_requests", "caps", "resync"}
+    (connection,) = vars(held["_requests"])["_connections"].values()
+    assert repr(KEY[:16]) not in repr(connection)
 
 
 # -- statistics ---------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from host.ktls import Kind, Message, Offload, Receiver
 from host.packet import Flow
 from host.record import Opener
 from host.regs import Direction
+from host.resync import ResyncType, RxResync
 from host.tcp import Chunk
 from host.tests.wire import ALERT, DATA, HANDSHAKE, Writer, raises
 
@@ -345,22 +346,38 @@ def test_an_error_behind_data_comes_with_the_next_call() -> None:
 class Driver:
     """Takes note of what it is asked; refuses with `error`."""
 
-    def __init__(self, error: OSError | None = None) -> None:
+    def __init__(
+        self, error: OSError | None = None, kind: ResyncType = ResyncType.DRIVER_REQ
+    ) -> None:
         self.error = error
+        self.type = kind
+        self.resync = RxResync()
+        self.told: list[tuple[int, int]] = []
         self.added: list[tuple[Flow, Direction, CryptoInfo, int]] = []
         self.deleted: list[int] = []
 
-    def tls_dev_add(self, flow: Flow, direction: Direction, info: CryptoInfo, seq: int) -> int:
+    def tls_dev_add(
+        self, flow: Flow, direction: Direction, info: CryptoInfo, seq: int, resync: RxResync
+    ) -> int:
         """The kernel's."""
         self.added.append((flow, direction, info, seq))
         if self.error:
             raise self.error
+        resync.type = self.type
+        self.resync = resync
         return 7
 
     def tls_dev_del(self, context: int, direction: Direction) -> None:
         """The kernel's."""
         assert direction is Direction.RX
         self.deleted.append(context)
+
+    def tls_dev_resync(self, context: int, direction: Direction, seq: int, number: int) -> None:
+        """The kernel's."""
+        assert (context, direction) == (7, Direction.RX)
+        self.told.append((seq, number))
+        if self.error:
+            raise self.error
 
 
 def test_offload_at_the_first_record() -> None:
@@ -481,3 +498,110 @@ def test_what_the_device_took_with_the_old_keys_is_undone_with_them(marks: str) 
     assert receiver.recv() == Message(HANDSHAKE, KEY_UPDATE)
     receiver.rekey(next_info)
     assert receiver.recv() == Message(DATA, b"one" * 40 + b"two" * 40)
+
+
+# -- resynchronisation: which hooks are called when; what they do is host/tests/test_resync.py ----
+
+
+def encrypted(count: int) -> tuple[CryptoInfo, list[bytes]]:
+    writer, info = keys(Version.TLS_1_3, CipherType.AES_GCM_128, number=40)
+    return info, [writer.record(DATA, b"data" * 20) for _ in range(count)]
+
+
+@pytest.mark.parametrize("kind", [ResyncType.DRIVER_REQ, ResyncType.DRIVER_REQ_ASYNC])
+def test_a_request_is_answered_when_the_header_is_there(kind: ResyncType) -> None:
+    """Not before all of it is, and not only when the record is."""
+    info, records = encrypted(2)
+    mib: Counter[str] = Counter()
+    receiver, driver = Receiver(info, 0xFFFF_FFF0, mib), Driver(kind=kind)
+    receiver.offload(driver, FLOW)
+    place = 0xFFFF_FFF0 + len(records[0]) & tcp.MASK
+    place += 4 * (kind is ResyncType.DRIVER_REQ)
+    if kind is ResyncType.DRIVER_REQ:
+        driver.resync.request(place)
+    else:
+        driver.resync.request_end(place)
+    receiver.receive([Chunk(records[0] + records[1][:4], False)])
+    read_all(receiver)
+    assert (driver.told, receiver.resyncs) == ([], 0)
+    receiver.receive([Chunk(records[1][4:5], False)])
+    read_all(receiver)
+    assert driver.told == [(place, 41)]
+    assert receiver.resyncs == mib["TlsRxDeviceResync"] == 1
+    receiver.receive([Chunk(records[1][5:], False)])
+    read_all(receiver)
+    assert receiver.resyncs == 1
+
+
+def test_a_driver_that_fails_to_resync_is_tolerated_and_counted() -> None:
+    info, records = encrypted(2)
+    receiver, driver = stack(info), Driver()
+    receiver.offload(driver, FLOW)
+    driver.error = OSError(errno.EIO, "no")
+    driver.resync.request(4)
+    receiver.receive([Chunk(b"".join(records), False)])
+    assert receiver.recv() == Message(DATA, b"data" * 40)
+    assert (driver.told, receiver.resyncs) == ([(4, 40)], 1)
+
+
+@pytest.mark.parametrize("end", ["never", "refused", "closed", "key update"])
+def test_who_is_not_offloaded_does_not_resync(end: str) -> None:
+    writer, info = keys(Version.TLS_1_3, CipherType.AES_GCM_128)
+    receiver, driver = stack(info), Driver()
+    if end == "refused":
+        driver.error = OSError(errno.ENOSPC, "no")
+    if end != "never":
+        receiver.offload(driver, FLOW)
+    start = 0
+    if end == "closed":
+        receiver.close()
+    if end == "key update":
+        update = writer.record(HANDSHAKE, KEY_UPDATE)
+        start = len(update)
+        receiver.receive([Chunk(update, False)])
+        receiver.recv()
+        receiver.rekey(info)
+        writer.number = 0
+    driver.resync.request(start + 4)
+    receiver.receive([Chunk(writer.record(DATA, b"data"), False)])
+    assert receiver.recv() == Message(DATA, b"data")
+    assert (driver.told, receiver.resyncs) == ([], 0)
+
+
+def test_encrypted_records_lead_to_hints_at_the_next_one() -> None:
+    info, records = encrypted(6)
+    receiver, driver = stack(info), Driver(kind=ResyncType.CORE_NEXT_HINT)
+    receiver.offload(driver, FLOW)
+    for record in records:
+        receiver.receive([Chunk(record, False)])
+        read_all(receiver)
+    assert driver.told == [(3 * len(records[0]), 43), (5 * len(records[0]), 45)]
+
+
+@pytest.mark.parametrize("marks", [[True], [False, True], [True, False]], ids=str)
+def test_a_record_that_is_not_encrypted_starts_the_count_anew(marks: list[bool]) -> None:
+    writer, info = keys(Version.TLS_1_3, CipherType.AES_GCM_128)
+    nic = Nic(info, [writer.record(DATA, b"data" * 20) for _ in range(6)])
+    size = len(nic.wire) // 6
+    receiver, driver = stack(info), Driver(kind=ResyncType.CORE_NEXT_HINT)
+    receiver.offload(driver, FLOW)
+    cuts = [size, 2 * size] + [2 * size + size // 2] * (len(marks) - 1)
+    chunks = nic.chunks([*cuts, 3 * size, 4 * size, 5 * size], [False, False, *marks, *[False] * 3])
+    for chunk in chunks:
+        receiver.receive([chunk])
+        read_all(receiver)
+    assert driver.told == [(6 * size, 6)]
+
+
+def test_a_hint_waits_for_the_last_header_that_is_there() -> None:
+    """The third record fires, but the fourth is in the queue, and the start of the fifth."""
+    info, records = encrypted(6)
+    size = len(records[0])
+    receiver, driver = stack(info), Driver(kind=ResyncType.CORE_NEXT_HINT)
+    receiver.offload(driver, FLOW)
+    receiver.receive([Chunk(b"".join(records[:4]) + records[4][:30], False)])
+    read_all(receiver)
+    assert driver.told == [(5 * size, 45)]
+    receiver.receive([Chunk(records[4][30:], False)])
+    read_all(receiver)
+    assert driver.told == [(5 * size, 45)]
