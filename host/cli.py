@@ -30,7 +30,13 @@ from host.device import Device
 from host.driver import Driver
 from host.keylog import KeyLog
 from host.replay import ConnectionReport, Replay, Report
+from host.resync import ResyncType
 
+RESYNC = {
+    "driver": ResyncType.DRIVER_REQ,
+    "async": ResyncType.DRIVER_REQ_ASYNC,
+    "stack": ResyncType.CORE_NEXT_HINT,
+}
 OK, MISMATCH, BAD_INPUT = 0, 1, 2
 
 
@@ -72,6 +78,14 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--nic", required=True, metavar="ADDRESS", help="IP address of the NIC")
     replay.add_argument("--device", choices=("model", "rtl"), default="model",
                         help="what plays the NIC (default: %(default)s)")  # fmt: skip
+    replay.add_argument("--resync", choices=RESYNC, default="driver",
+                        help="who begins when the device has lost a record boundary: the driver, "
+                        "the driver in two steps, or the stack (default: %(default)s)")  # fmt: skip
+    replay.add_argument("--self-confirm", action=argparse.BooleanOptionalAction, default=None,
+                        help="the device is to find it again by a record's own tag "
+                        "(default: if it can)")  # fmt: skip
+    replay.add_argument("--avoid-partials", action="store_true", help="the device is to pass the "
+                        "rest of a record of which it passed a part")  # fmt: skip
     replay.add_argument("--json", type=Path, metavar="FILE", help="write the report; - is stdout")
     replay.add_argument("--write", type=Path, metavar="FILE", help="write a pcapng of the frames "
                         "as the host saw them, the device's verdict as comment")  # fmt: skip
@@ -97,7 +111,13 @@ def _replay(options: argparse.Namespace) -> int:
         packets = pcap.read(file)
         written = stack.enter_context(options.write.open("wb")) if options.write else None
         device = stack.enter_context(_device(options.device))
-        replay = Replay(Driver(device), nic, key_log)
+        driver = Driver(
+            device,
+            RESYNC[options.resync],
+            self_confirm=options.self_confirm,
+            avoid_partials=options.avoid_partials,
+        )
+        replay = Replay(driver, nic, key_log)
         gc.freeze()  # what is there by now stays, and need not be looked at again and again
         ends_early = _run(replay, packets, key_log, written, _progress(stack, file))
         report = replay.report()

@@ -10,7 +10,9 @@ nothing came yet. Beside the stack another one, which knows of no device, reads 
 they were on the wire: any byte in which the two differ is a mismatch. Sent frames are decrypted in
 software, for what they say; nothing is offloaded on transmit.
 
-Frames of connections that are settled go to the device some at a time, as an interrupt would.
+Frames go to the device some at a time, as by interrupt. But where the stack may have to tell the
+device something, it is told at once: while a connection is not settled, or its last frame was not
+decrypted, or comes out of order, its frames are handled one by one.
 """
 
 from __future__ import annotations
@@ -145,7 +147,7 @@ class _Reader:
 
     def report(self) -> DirectionReport:
         records = {kind.value: self.ktls.records[kind] for kind in Kind}
-        return DirectionReport(self.bytes, self._digest.hexdigest(), records, resyncs=0)
+        return DirectionReport(self.bytes, self._digest.hexdigest(), records, self.ktls.resyncs)
 
 
 class _Stream:
@@ -188,6 +190,8 @@ class _Connection:
         self._handshake = Handshake(key_log)
         self._sides: tuple[Side, Side] | None = None  # of what is received, of what is sent
         self._wire, self._host, self._sent = _Stream(), _Stream(), _Stream()
+        self._expected: int | None = None  # sequence number behind what was received
+        self._passed = False  # the device did not decrypt the last frame that had data
         self._outcome: Outcome | None = None
         self._reader: _Reader | None = None
         self._reference: _Reader | None = None
@@ -198,6 +202,8 @@ class _Connection:
         if self.closed or self.reason:
             return
         payload = got.data[segment.start : segment.end]
+        if payload:
+            self._passed = got.context is not None and not got.decrypted
         host = self._host.receive(segment, payload, got.decrypted)
         chunks = self._wire.receive(segment, wire[segment.start : segment.end], False)
         if self._reader and self._reference:
@@ -216,6 +222,21 @@ class _Connection:
         else:
             self._follow(chunks, received=False)
         self._end(segment)
+
+    def urgent(self, segment: Segment, received: bool) -> bool:
+        """Take account of a segment: may what comes of it have to be known before the next frame?
+
+        One that is received, if the device is not decrypting, or it is not the next in order.
+        """
+        if not self.settled:
+            return True
+        size = segment.end - segment.start
+        if not (received and size):
+            return False
+        in_order = self._expected in (None, segment.seq)
+        if self._expected is None or tcp.distance(segment.seq + size, self._expected) > 0:
+            self._expected = segment.seq + size & tcp.MASK
+        return self._passed or not in_order
 
     def reopened(self, segment: Segment, received: bool) -> bool:
         """This SYN begins another connection with the same addresses and ports."""
@@ -389,7 +410,8 @@ class Replay:
                 self._all.append(connection)
         self._waiting.append(_Waiting(captured, received, segment, connection))
         self._budget -= received
-        if self._budget == 0 or (connection and not connection.settled):
+        urgent = connection and segment and connection.urgent(segment, received)
+        if self._budget == 0 or urgent:
             seen += self._poll()
         return seen
 
@@ -433,7 +455,9 @@ class Replay:
     def _poll(self) -> list[Seen]:
         """Have the device receive what waits; the stack, all in their order; then install."""
         waiting, self._waiting, self._budget = self._waiting, [], BUDGET
-        got = iter(self._driver.receive([w.captured.frame for w in waiting if w.received]))
+        now = waiting[-1].captured.time if waiting else 0
+        frames = [each.captured.frame for each in waiting if each.received]
+        got = iter(self._driver.receive(frames, now))
         seen = []
         for each in waiting:
             frame, verdict = each.captured.frame, ""

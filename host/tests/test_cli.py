@@ -7,14 +7,18 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from host import cli
-from host.device import RxDescriptor
+from host import cli, regs
+from host.device import Device, RxDescriptor
 from host.device_model import ModelDevice
 from host.device_rtl import DeviceError
+from host.driver import Driver
 from host.pcap import Captured, read
+from host.regs import Addr
+from host.resync import ResyncType
 from host.tests.test_replay import CAPTURES, Liar
 from host.tests.wire import DATA, SERVER, Session, connection, pcap
 
@@ -196,6 +200,58 @@ def test_a_device_that_fails(
     monkeypatch.setattr("host.device_rtl.RtlDevice", Dead)
     assert run(made[0], "--nic", "10.0.0.1", "--device", "rtl") == 2
     assert capsys.readouterr().err == "tlsnic: the RTL: a frame did not come through\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "control", "kind"),
+    [
+        ([], 0x201, ResyncType.DRIVER_REQ),
+        (["--resync", "driver", "--self-confirm"], 0x201, ResyncType.DRIVER_REQ),
+        (["--resync", "async", "--no-self-confirm"], 0x001, ResyncType.DRIVER_REQ_ASYNC),
+        (["--resync", "stack", "--avoid-partials"], 0x301, ResyncType.CORE_NEXT_HINT),
+    ],
+)
+def test_what_the_device_is_set_to(
+    made: tuple[Path, Path],
+    options: list[str],
+    control: int,
+    kind: ResyncType,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Able(ModelDevice):
+        def read(self, addr: int) -> int:
+            can = regs.CAPS_HEADER_SCAN_MASK | regs.CAPS_SELF_CONFIRM_MASK
+            return super().read(addr) | (can if addr == Addr.CAPS else 0)
+
+    drivers = []
+
+    def probe(device: Device, *arguments: Any, **more: Any) -> Driver:
+        drivers.append(Driver(device, *arguments, **more))
+        return drivers[-1]
+
+    device = Able()
+    monkeypatch.setattr(cli, "Driver", probe)
+    monkeypatch.setattr(cli, "_device", lambda name: contextlib.closing(device))
+    assert run(made[0], "--keys", made[1], "--nic", "10.0.0.1", *options) == 0
+    assert device.read(Addr.CTRL) == control
+    assert [driver.resync for driver in drivers] == [kind]
+
+
+def test_what_the_device_cannot_is_one_line(
+    made: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Unable(ModelDevice):
+        def read(self, addr: int) -> int:
+            value = super().read(addr)
+            return value & ~regs.CAPS_SELF_CONFIRM_MASK if addr == Addr.CAPS else value
+
+    monkeypatch.setattr(cli, "_device", lambda name: contextlib.closing(Unable()))
+    assert run(made[0], "--nic", NIC, "--self-confirm") == 2
+    said = "tlsnic: [Errno 95] the device cannot confirm a record boundary itself\n"
+    assert capsys.readouterr().err == said
+    assert run(made[0], "--nic", "10.0.0.1") == 0
 
 
 def test_python_m_host() -> None:
