@@ -1,4 +1,4 @@
-"""The command line: `tlsnic replay CAPTURE --keys KEYLOG --nic ADDRESS`.
+"""The command line: `tlsnic replay CAPTURE --keys KEYLOG --nic ADDRESS`, `tlsnic sweep loss`.
 
 In: arguments and files. Out: a table on the standard output, and what else is asked for in files.
 Exit code 0; 1 if what the stack delivered differs from what software alone delivers; 2, with one
@@ -25,12 +25,13 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
-from host import pcap
+from host import pcap, sweep_cli
 from host.device import Device
 from host.driver import Driver
 from host.keylog import KeyLog
 from host.replay import ConnectionReport, Replay, Report
 from host.resync import ResyncType
+from host.sweep_cli import SweepError
 
 RESYNC = {
     "driver": ResyncType.DRIVER_REQ,
@@ -48,11 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return _replay(options)
+        return int(options.run(options))
     except pcap.CaptureError as error:
         print(f"tlsnic: {options.capture}: {error}", file=sys.stderr)
         return BAD_INPUT
-    except (BadInput, OSError) as error:
+    except (BadInput, SweepError, OSError) as error:
         print(f"tlsnic: {_one_line(error)}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
@@ -62,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tlsnic", description="A TLS-offload NIC, in software.")
     commands = parser.add_subparsers(required=True)
+    sweep_cli.add(commands).set_defaults(run=sweep_cli.run)
     replay = commands.add_parser(
         "replay",
         help="replay a capture through the NIC",
@@ -89,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--json", type=Path, metavar="FILE", help="write the report; - is stdout")
     replay.add_argument("--write", type=Path, metavar="FILE", help="write a pcapng of the frames "
                         "as the host saw them, the device's verdict as comment")  # fmt: skip
+    replay.set_defaults(run=_replay)
     return parser
 
 

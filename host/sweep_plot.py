@@ -1,0 +1,69 @@
+"""A sweep as a picture: our curves, the published points, the in-order bound.
+
+In: the dictionary of `host/sweep_report.py`. Out: a PNG. Needs matplotlib, the extra `plot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+STYLE: Final[Mapping[str, tuple[str, str]]] = {  # colour and marker, by mode
+    "document": ("tab:red", "v"),
+    "order-free": ("tab:blue", "o"),
+    "self-confirming": ("tab:green", "s"),
+    "all": ("tab:purple", "D"),
+}
+TITLE: Final = {
+    "loss": "Loss, sent again {distance} frames later",
+    "reorder": "Reordering, {distance} frames early",
+}
+AXIS: Final = {"loss": "transmissions lost, %", "reorder": "frames that come early, %"}
+
+
+def draw(report: Mapping[str, Any], path: Path) -> None:
+    """Write the picture."""
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    full, outage = figure.subplots(1, 2, width_ratios=(3, 2))
+    _full(full, report)
+    _outage(outage, report)
+    title = TITLE[report["experiment"]].format(**report)
+    figure.suptitle(f"{title}; the host's answer {report['confirm']} frames late")
+    for axes in (full, outage):
+        axes.set_xlabel(AXIS[report["experiment"]])
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(0, 1.02 * max(each["percent"] for each in report["points"]) or 1)
+        axes.grid(alpha=0.3)
+    figure.legend(*full.get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    figure.savefig(path, dpi=110, format="png", metadata={"Software": None})
+
+
+def _full(axes: Axes, report: Mapping[str, Any]) -> None:
+    axes.set_title("records decrypted by the device alone, %")
+    published = report["published"]
+    axes.plot(*_columns(published, "full"), "k*", markersize=10, label="published (ConnectX-6 Dx)")
+    axes.plot(*_columns(report["bound"], "full"), "k--", linewidth=1, label="in-order bound")
+    _modes(axes, report, "full")
+
+
+def _outage(axes: Axes, report: Mapping[str, Any]) -> None:
+    axes.set_title("mean outage, frames")
+    _modes(axes, report, "outage")
+
+
+def _modes(axes: Axes, report: Mapping[str, Any], column: str) -> None:
+    for mode, (colour, marker) in STYLE.items():
+        points = [each for each in report["points"] if each["mode"] == mode]
+        if column == "outage":
+            points = [each for each in points if each["outages"]]
+        if points:
+            xs, ys = _columns(points, column)
+            axes.plot(xs, ys, color=colour, marker=marker, markersize=5, label=mode)
+
+
+def _columns(rows: list[dict[str, float]], column: str) -> tuple[list[float], list[float]]:
+    return [row["percent"] for row in rows], [row[column] for row in rows]
