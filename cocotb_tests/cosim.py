@@ -111,9 +111,16 @@ class _Observed(rx_walk.Walk):
 
     seen: Situations = Situations()
 
-    def walk(self, seq: int, payload: bytes, *, avoid_partials: bool) -> rx_walk.Walked:
+    def walk(
+        self,
+        seq: int,
+        payload: bytes,
+        *,
+        avoid_partials: bool,
+        reason: model_regs.RxPass = model_regs.RxPass.NONE,
+    ) -> rx_walk.Walked:
         oldest = [id(entry.record) for entry in self._open]
-        walked = super().walk(seq, payload, avoid_partials=avoid_partials)
+        walked = super().walk(seq, payload, avoid_partials=avoid_partials, reason=reason)
         seen = self.seen
         if self.prefix:
             seen[f"prefix ends after byte {len(self.prefix):2}"] += 1

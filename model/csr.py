@@ -7,14 +7,26 @@ Whole words are written; the bus can also write bytes.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from model import regs
-from model.regs import Addr, Answer, Cipher, Direction, IpVersion, Reason, TlsVersion
+from model.regs import (
+    Addr,
+    Answer,
+    Cipher,
+    Counter,
+    Direction,
+    Event,
+    IpVersion,
+    Reason,
+    TlsVersion,
+)
 
 WORD: Final = 0xFFFF_FFFF
+EVENT_DEPTH: Final = 16
 BLOCKS: Final = (  # without a gap in any
     range(regs.BLOCK_IDENTITY_FIRST, regs.BLOCK_IDENTITY_LAST + 4),
     range(regs.BLOCK_CAPABILITIES_FIRST, regs.BLOCK_CAPABILITIES_LAST + 4),
@@ -26,6 +38,7 @@ BLOCKS: Final = (  # without a gap in any
 CMD_KEY: Final = range(Addr.CMD_KEY, Addr.CMD_KEY + 4 * regs.CMD_KEY_WORDS, 4)
 CMD_IV: Final = range(Addr.CMD_IV, Addr.CMD_IV + 4 * regs.CMD_IV_WORDS, 4)
 MAILBOX: Final = range(Addr.CMD_OP, Addr.CMD_DOORBELL, 4)
+EVENT: Final = (Addr.EVENT_TYPE, Addr.EVENT_SEQ, Addr.EVENT_RECORDS)
 COUNTERS: Final = range(regs.BLOCK_COUNTERS_FIRST, regs.BLOCK_COUNTERS_LAST + 4)
 # What of a register is kept when it is written; nothing of those that are not here.
 KEPT: Final[Mapping[int, int]] = {
@@ -86,6 +99,7 @@ class Csr:
         self._counters = counters
         self._high = [0] * len(counters)  # as kept when the low word was read
         self._execute = execute
+        self._events: deque[tuple[int, int, int]] = deque()  # the words of each
 
     @property
     def ctrl(self) -> int:
@@ -109,6 +123,14 @@ class Csr:
             return value & WORD
         if addr in CMD_KEY or addr in CMD_IV:
             return 0
+        if addr == Addr.EVENT_STATUS:
+            lost = bool(self._words.get(Addr.IRQ_STATUS, 0) & regs.IRQ_STATUS_EVENT_LOST_MASK)
+            return len(self._events) | lost << regs.EVENT_STATUS_LOST_LSB
+        if addr in EVENT:
+            event = self._events[0] if self._events else (0, 0, 0)
+            if addr == Addr.EVENT_RECORDS and self._events:
+                self._events.popleft()
+            return event[EVENT.index(addr)]
         return self._words.get(addr, 0)
 
     def write(self, addr: int, value: int) -> None:
@@ -120,8 +142,22 @@ class Csr:
             self._words[addr] = value & KEPT[addr]
         elif addr == Addr.IRQ_STATUS:
             self._words[addr] = self._words.get(addr, 0) & ~value
+            if self._events:
+                self._words[addr] |= regs.IRQ_STATUS_EVENT_AVAILABLE_MASK
         elif addr == Addr.CMD_DOORBELL and value & regs.CMD_DOORBELL_START_MASK:
             self._ring()
+
+    def tell(self, event: Event, connection: int, seq: int, records: int) -> None:
+        """Queue an event for the host; it is lost if the queue is full."""
+        status = self._words.get(Addr.IRQ_STATUS, 0)
+        if len(self._events) < EVENT_DEPTH:
+            kind = event << regs.EVENT_TYPE_EVENT_LSB | connection << regs.EVENT_TYPE_ID_LSB
+            self._events.append((kind, seq, records))
+            status |= regs.IRQ_STATUS_EVENT_AVAILABLE_MASK
+        else:
+            self._counters[Counter.EVENT_LOST] += 1
+            status |= regs.IRQ_STATUS_EVENT_LOST_MASK
+        self._words[Addr.IRQ_STATUS] = status
 
     def _ring(self) -> None:
         command = self._command()

@@ -8,7 +8,7 @@ are complete: another algorithm, and nothing to get wrong in the same way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -19,13 +19,15 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from model.gcm import BLOCK
-from model.regs import COUNTERS, Counter, Reason, RxPass, TlsVersion
+from model.regs import COUNTERS, Answer, Counter, Reason, RxPass, TlsVersion
 from model.rx_lookup import Flow, Table
 from model.rx_parse import RST, SYN, Segment, parse
-from model.rx_walk import HEADER, Complete, Piece, Record, Walk
+from model.rx_search import Boundary, Notice
+from model.rx_walk import HEADER, NUMBERS, Complete, Piece, Record, Walk
 
 SALT: Final = 4  # bytes of the IV that TLS 1.2 uses
 FIRST_COUNTER: Final = 2  # of the text; SP 800-38D, 7.1
+TRIED: Final = 64  # record numbers; docs/receive.md, 7.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,14 @@ class _Keys:
             return False
         return True
 
+    def number(self, complete: Complete, first: int) -> int | None:
+        """The number, of so many from `first` on, with which the record's tag is right."""
+        for n in range(TRIED):
+            record = replace(complete.record, number=(first + n) % NUMBERS)
+            if self.authentic(Complete(record, complete.data)):
+                return record.number
+        return None
+
     def decrypt(self, record: Record, at: int, data: bytes) -> bytes:
         """Bytes of the record's text, from byte `at` on, decrypted."""
         stream = self._stream
@@ -128,8 +138,23 @@ class _Keys:
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    walk: Walk
+    boundary: Boundary
     keys: _Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came of a frame.
+
+    Attributes:
+        frame: as it leaves.
+        descriptor: beside it.
+        notices: for the host, of the descriptor's connection, in order.
+    """
+
+    frame: bytes
+    descriptor: RxDescriptor
+    notices: tuple[Notice, ...] = ()
 
 
 class Rx:
@@ -150,7 +175,8 @@ class Rx:
         reason, connection = self._table.add(flow)
         if reason is Reason.OK:
             walk = Walk(version, seq, number, window=self._window, runs=self._runs)
-            self._connections[connection] = _Connection(walk, _Keys(version, key, iv))
+            keys = _Keys(version, key, iv)
+            self._connections[connection] = _Connection(Boundary(walk, keys.number), keys)
             self.counters[Counter.RX_TLS_CTX] += 1
         return reason, connection
 
@@ -162,9 +188,20 @@ class Rx:
             self.counters[Counter.RX_TLS_DEL] += 1
         return reason
 
+    def resync(self, connection: int, answer: Answer, seq: int, number: int) -> Reason:
+        """The host says that record `number` starts at `seq`, or that none starts there."""
+        if connection not in self._connections:
+            return Reason.NO_CONNECTION
+        reason = self._connections[connection].boundary.answer(answer, seq, number)
+        accepted = answer is Answer.ACCEPT and reason is Reason.OK
+        self.counters[
+            Counter.RX_TLS_RESYNC_RES_OK if accepted else Counter.RX_TLS_RESYNC_RES_SKIP
+        ] += 1
+        return reason
+
     def receive(
-        self, frame: bytes, *, enabled: bool, avoid_partials: bool
-    ) -> tuple[bytes, RxDescriptor]:
+        self, frame: bytes, *, enabled: bool, avoid_partials: bool, self_confirm: bool
+    ) -> Received:
         """What leaves for a frame without FCS."""
         segment = parse(frame, self._max_frame) if enabled else RxPass.DISABLED
         if isinstance(segment, RxPass):
@@ -175,27 +212,42 @@ class Rx:
             return self._passed(frame, RxDescriptor(checksum_good=True, reason=reason))
 
         connection = self._connections[found]
-        pieces: tuple[Piece, ...] = ()
         if segment.length == 0 or segment.flags & (SYN | RST):
-            reason = RxPass.NO_PAYLOAD
-        else:
-            payload = frame[segment.offset : segment.offset + segment.length]
-            walked = connection.walk.walk(segment.seq, payload, avoid_partials=avoid_partials)
-            reason, pieces = walked.reason, walked.pieces
-            for complete in walked.complete:
-                if not connection.keys.authentic(complete):
-                    self.counters[Counter.RX_TLS_ERR] += 1
-                    reason = reason or RxPass.BAD_TAG
-        descriptor = RxDescriptor(found, True, not reason, True, reason=reason)
+            return self._passed(
+                frame, RxDescriptor(found, True, False, True, reason=RxPass.NO_PAYLOAD)
+            )
+        payload = frame[segment.offset : segment.offset + segment.length]
+        followed = connection.boundary.receive(
+            segment.seq, payload, avoid_partials=avoid_partials, self_confirm=self_confirm
+        )
+        for counter in followed.counted:
+            self.counters[counter] += 1
+        reason, asked = followed.reason, followed.asked
+        for complete in followed.complete:
+            if not connection.keys.authentic(complete):
+                self.counters[Counter.RX_TLS_ERR] += 1
+                reason = reason or RxPass.BAD_TAG
+        descriptor = RxDescriptor(
+            connection=found,
+            has_connection=True,
+            decrypted=not reason,
+            checksum_good=True,
+            resync_request=asked is not None,
+            reason=reason,
+            resync_seq=asked or 0,
+        )
         if reason:
-            return self._passed(frame, descriptor)
+            return self._passed(frame, descriptor, followed.notices)
         self.counters[Counter.RX_TLS_DECRYPTED_PACKETS] += 1
         self.counters[Counter.RX_TLS_DECRYPTED_BYTES] += segment.length
-        return _decrypted(frame, segment, pieces, connection.keys), descriptor
+        out = _decrypted(frame, segment, followed.pieces, connection.keys)
+        return Received(out, descriptor, followed.notices)
 
-    def _passed(self, frame: bytes, descriptor: RxDescriptor) -> tuple[bytes, RxDescriptor]:
+    def _passed(
+        self, frame: bytes, descriptor: RxDescriptor, notices: tuple[Notice, ...] = ()
+    ) -> Received:
         self.counters[Counter.RX_PASS_DISABLED + descriptor.reason - 1] += 1
-        return frame, descriptor
+        return Received(frame, descriptor, notices)
 
 
 def _decrypted(frame: bytes, segment: Segment, pieces: tuple[Piece, ...], keys: _Keys) -> bytes:

@@ -1,8 +1,9 @@
 """Which records a segment has bytes of, and which of these are new. Model of hdl/tls_rx_walk.v.
 
 Written from docs/receive.md, 2, whose three steps are the three branches of `Walk.walk`; geometry
-of records from RFC 5246, 6.2.3, RFC 5288 and RFC 8446, 5.2. Knows no key. Where the device keeps a
-sum of the bytes of an open record, this keeps the bytes.
+of records from RFC 5246, 6.2.3, RFC 5288 and RFC 8446, 5.2. Knows no key, and no way back when the
+boundary is lost: that is rx_search.py. Where the device keeps a sum of the bytes of an open record,
+this keeps the bytes.
 """
 
 from __future__ import annotations
@@ -77,19 +78,43 @@ class Walked:
         reason: why its frame is not decrypted, as far as that can be known without a key.
         pieces: what was taken, in order.
         complete: records that it completed, in order.
+        broken: where the next header should have been there was none, whatever the reason is.
     """
 
     reason: RxPass
     pieces: tuple[Piece, ...] = ()
     complete: tuple[Complete, ...] = ()
+    broken: bool = False
 
 
-@dataclass(slots=True)
-class _Open:
-    record: Record
-    runs: Runs
-    partial: bool
-    data: bytearray
+class Open:
+    """A record of which bytes are missing, and those that there are."""
+
+    __slots__ = ("data", "partial", "record", "runs")
+
+    def __init__(self, record: Record, *, partial: bool) -> None:
+        self.record = record
+        self.partial = partial
+        self.runs: Runs = ((0, len(record.prefix)),)
+        self.data = bytearray(record.prefix.ljust(record.total, b"\0"))
+
+    @property
+    def complete(self) -> bool:
+        """All its bytes were taken."""
+        return self.runs == ((0, self.record.total),)
+
+    def take(self, first: int, data: bytes, runs: int) -> RxPass:
+        """Take these bytes, from `first` on, if there are so many runs then; or tell why not."""
+        last = first + len(data)
+        for run in self.runs:
+            if run[0] < last and first < run[1]:
+                return RxPass.OVERLAP
+        joined = join(self.runs, first, last)
+        if len(joined) > runs:
+            return RxPass.WINDOW_FULL
+        self.runs = joined
+        self.data[first:last] = data
+        return RxPass.NONE
 
 
 def is_header(header: bytes, version: TlsVersion) -> bool:
@@ -124,15 +149,27 @@ class Walk:
         self.next = seq
         self.number = number
         self.prefix = b""  # what there is of that of the record at `next`: `have` bytes
-        self._open: list[_Open] = []  # the oldest first
+        self.runs = runs  # of a record, at most
+        self._open: list[Open] = []  # the oldest first
         self._window = window
-        self._runs = runs
 
-    def walk(self, seq: int, payload: bytes, *, avoid_partials: bool) -> Walked:
-        """Take what is new of a payload that starts at `seq`."""
-        if 0 < (seq - self.next - len(self.prefix)) % SEQ <= HALF:
-            return Walked(RxPass.OUT_OF_SYNC)
-        reason = RxPass.NONE
+    def ahead(self, seq: int) -> int:
+        """How far a frame from `seq` on is ahead, in bytes; 0 if it is not."""
+        far = (seq - self.next - len(self.prefix)) % SEQ
+        return far if far <= HALF else 0
+
+    def walk(
+        self,
+        seq: int,
+        payload: bytes,
+        *,
+        avoid_partials: bool,
+        reason: RxPass = RxPass.NONE,
+    ) -> Walked:
+        """Take what is new of a payload that starts at `seq` and has this reason already."""
+        if self.ahead(seq):
+            return Walked(reason or RxPass.OUT_OF_SYNC)
+        broken = False
         pieces: list[Piece] = []
         complete: list[Complete] = []
         at = 0  # of the payload; `pos` of docs/receive.md is seq + at
@@ -140,7 +177,8 @@ class Walk:
             pos = (seq + at) % SEQ
             if pos == (self.next + len(self.prefix)) % SEQ:
                 joined = payload[at : at + PREFIX[self.version] - len(self.prefix)]
-                if not self._join_prefix(joined, has_reason=bool(reason)):
+                broken = not self._join_prefix(joined, has_reason=bool(reason))
+                if broken:
                     reason = reason or RxPass.BAD_RECORD
                     break
                 at += len(joined)
@@ -152,13 +190,13 @@ class Walk:
                 if avoid_partials and entry.partial and alone:
                     refused = RxPass.PARTIAL
                 else:
-                    refused = self._take(entry, first, payload[at : at + last - first])
+                    refused = entry.take(first, payload[at : at + last - first], self.runs)
                 if refused:
                     reason = reason or refused
                     entry.partial = True
                 else:
                     pieces.append(Piece(record, first, last, at))
-                if entry.runs == ((0, record.total),):
+                if entry.complete:
                     self._open.remove(entry)
                     complete.append(Complete(record, bytes(entry.data)))
                 at += last - first
@@ -167,44 +205,42 @@ class Walk:
                 starts = [entry.record.start for entry in self._open]
                 starts.append(self.next + len(self.prefix))
                 at += min((start - pos) % SEQ for start in starts)
-        return Walked(reason, tuple(pieces), tuple(complete))
+        return Walked(reason, tuple(pieces), tuple(complete), broken)
+
+    def move(self, seq: int, number: int) -> None:
+        """The next header is at `seq`, of record `number`."""
+        if (self.next ^ seq) & HALF:
+            self._open.clear()
+        self.next = seq
+        self.number = number
+        self.prefix = b""
+
+    def open(self, prefix: bytes, *, partial: bool) -> None:
+        """Open the record at `next`, which has this prefix; the next one is behind it."""
+        record = Record(self.next, HEADER + int.from_bytes(prefix[3:HEADER]), self.number, prefix)
+        self.move((self.next + record.total) % SEQ, (self.number + 1) % NUMBERS)
+        self.make_room()
+        self._open.append(Open(record, partial=partial))
+
+    def make_room(self) -> None:
+        """Drop the oldest open record if the window is full."""
+        if len(self._open) == self._window:
+            del self._open[0]
 
     def _join_prefix(self, joined: bytes, *, has_reason: bool) -> bool:
         """Add to the prefix, and open the record that has all of it; False for a bad header."""
         prefix = self.prefix + joined
         if len(prefix) >= HEADER and not is_header(prefix[:HEADER], self.version):
             return False
-        self.prefix = prefix
         if len(prefix) == PREFIX[self.version]:
-            total = HEADER + int.from_bytes(prefix[3:HEADER])
-            record = Record(self.next, total, self.number, prefix)
-            if (self.next ^ (self.next + total)) & HALF:
-                self._open.clear()
-            elif len(self._open) == self._window:
-                del self._open[0]
-            data = bytearray(prefix.ljust(total, b"\0"))
-            self._open.append(_Open(record, ((0, len(prefix)),), has_reason, data))
-            self.next = (self.next + total) % SEQ
-            self.number = (self.number + 1) % NUMBERS
-            self.prefix = b""
+            self.open(prefix, partial=has_reason)
+        else:
+            self.prefix = prefix
         return True
 
-    def _open_at(self, pos: int) -> _Open | None:
+    def _open_at(self, pos: int) -> Open | None:
         """The youngest open record that has the byte at this sequence number."""
         for entry in reversed(self._open):
             if (pos - entry.record.start) % SEQ < entry.record.total:
                 return entry
         return None
-
-    def _take(self, entry: _Open, first: int, data: bytes) -> RxPass:
-        """Take these bytes of the record, from `first` on; or tell why not, and take none."""
-        last = first + len(data)
-        for run in entry.runs:
-            if run[0] < last and first < run[1]:
-                return RxPass.OVERLAP
-        runs = join(entry.runs, first, last)
-        if len(runs) > self._runs:
-            return RxPass.WINDOW_FULL
-        entry.runs = runs
-        entry.data[first:last] = data
-        return RxPass.NONE

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from model import regs
-from model.csr import BusError, Command, Csr
+from model.csr import EVENT_DEPTH, BusError, Command, Csr
 from model.gcm import KEY_BYTES
 from model.regs import Addr, Counter, Direction, Opcode, Reason
 from model.rx import Rx, RxDescriptor
@@ -21,7 +21,6 @@ from model.rx_lookup import ADDR_BYTES, Flow
 __all__ = ["BusError", "Config", "RxDescriptor", "Tlsnic"]
 
 DATA_BYTES: Final = 16
-EVENT_DEPTH: Final = 16
 CAPS: Final = (
     regs.CAPS_AES_128_GCM_MASK
     | regs.CAPS_AES_256_GCM_MASK
@@ -29,6 +28,8 @@ CAPS: Final = (
     | regs.CAPS_TLS_1_3_MASK
     | regs.CAPS_RX_MASK
     | regs.CAPS_ORDER_FREE_MASK
+    | regs.CAPS_HEADER_SCAN_MASK
+    | regs.CAPS_SELF_CONFIRM_MASK
 )
 REFUSED: Final[Mapping[Reason, Counter]] = {
     Reason.NO_SPACE: Counter.ADD_REFUSED_NO_SPACE,
@@ -92,11 +93,15 @@ class Tlsnic:
     def receive(self, frame: bytes) -> tuple[bytes, RxDescriptor]:
         """What leaves towards the host for a frame from the wire, both without FCS."""
         ctrl = self._csr.ctrl
-        return self._rx.receive(
+        received = self._rx.receive(
             frame,
             enabled=bool(ctrl & regs.CTRL_RX_ENABLE_MASK),
             avoid_partials=bool(ctrl & regs.CTRL_AVOID_PARTIALS_MASK),
+            self_confirm=bool(ctrl & regs.CTRL_SELF_CONFIRM_MASK),
         )
+        for notice in received.notices:
+            self._csr.tell(notice.event, received.descriptor.connection, notice.seq, notice.records)
+        return received.frame, received.descriptor
 
     def _execute(self, command: Command) -> tuple[Reason, int]:
         match command.opcode:
@@ -108,6 +113,13 @@ class Tlsnic:
             case Opcode.DEL:
                 has_it = command.direction is Direction.RX
                 reason = self._rx.delete(command.connection) if has_it else Reason.NO_CONNECTION
+                return reason, command.connection
+            case Opcode.RESYNC_RX:
+                if command.direction is not Direction.RX:
+                    return Reason.NO_CONNECTION, command.connection
+                reason = self._rx.resync(
+                    command.connection, command.answer, command.seq, command.number
+                )
                 return reason, command.connection
             case _:
                 return Reason.BAD_ARGUMENT, command.connection

@@ -228,7 +228,7 @@ def test_status_and_interrupt() -> None:
 def test_capabilities(config: Config) -> None:
     device = Tlsnic(config)
     assert [device.read(address) for address in CAPABILITIES] == [
-        0x0101_0303,
+        0x0701_0303,
         config.connections,
         config.window,
         config.connections,
@@ -285,7 +285,7 @@ def test_a_bad_argument_comes_before_exists() -> None:
     assert add(device, remote_port=7, cipher=Cipher.RESERVED) == (Reason.BAD_ARGUMENT, 0)
 
 
-@pytest.mark.parametrize("opcode", [0, *range(3, 16)])
+@pytest.mark.parametrize("opcode", [0, *range(4, 16)])
 def test_other_opcodes(opcode: int) -> None:
     device = Tlsnic()
     add(device)

@@ -93,6 +93,7 @@ class Bench:
         assert answer == (Reason.OK, 0)
         self.reasons: Counter[RxPass] = Counter()
         self.bytes = 0
+        self.asked: list[int] = []  # places of the stream
 
     def send(self, first: int, payload: bytes, **fields: Any) -> RxPass:
         """A segment at this place of the stream; why it was not decrypted."""
@@ -102,7 +103,12 @@ class Bench:
         self.reasons[reason] += 1
         word = descriptor.pack()
         assert RxDescriptor.unpack(word) == descriptor
-        assert word == (0x5_0000 | reason << 24 if reason else 0x7_0000)
+        if descriptor.resync_request:
+            assert reason is RxPass.OUT_OF_SYNC
+            assert word & 0xFFFF_FFFF == 0xD_0000 | reason << 24
+            self.asked.append((descriptor.resync_seq - self.seq) % SEQ)
+        else:
+            assert word == (0x5_0000 | reason << 24 if reason else 0x7_0000)
         if reason:
             assert out == frame
         else:  # plaintext of these bytes, all else as it was
@@ -116,14 +122,16 @@ class Bench:
         """Send these bytes of the stream as they are."""
         return self.send(first, self.stream.wire[first:last], **fields)
 
-    def check_counters(self, errors: int = 0) -> None:
-        """Every frame was counted once."""
+    def check_counters(self, errors: int = 0, **others: int) -> None:
+        """Every frame was counted once; of other counters those by name."""
         counts = {Addr(PASSED[r]): n for r, n in self.reasons.items() if r}
         counts |= {
             Addr.RX_TLS_DECRYPTED_PACKETS: self.reasons[RxPass.NONE],
             Addr.RX_TLS_DECRYPTED_BYTES: self.bytes,
             Addr.RX_TLS_CTX: 1,
             Addr.RX_TLS_ERR: errors,
+            Addr.RX_TLS_RESYNC_REQ_PKT: len(self.asked),
+            **{Addr[name.upper()]: count for name, count in others.items()},
         }
         for addr in Addr:
             if addr >= Addr.RX_TLS_DECRYPTED_PACKETS:
@@ -369,7 +377,7 @@ def test_wrong_tags_and_other_reasons() -> None:
     b.check_counters(errors=3)
     b = Bench(peer, made)
     assert b.send(0, made.wire[:71] + bytes(5)) is RxPass.BAD_RECORD
-    b.check_counters(errors=1)
+    b.check_counters(errors=1, rx_sync_lost=1)
 
 
 @pytest.mark.parametrize("version", [V12, V13])
@@ -525,7 +533,8 @@ def test_random_traffic(version: TlsVersion, key: int, seed: int) -> None:
         send(first, last)
     assert set(decrypted.values()) == {1}
     assert b.reasons[RxPass.NONE] > 0
-    b.check_counters()
+    lost = driver.counter(b.device, Addr.RX_SYNC_LOST)
+    b.check_counters(rx_sync_lost=lost)
 
 
 # ---- the descriptor ----

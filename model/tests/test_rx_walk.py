@@ -69,7 +69,7 @@ def test_a_bad_header_leaves_the_prefix_as_it_was(version: TlsVersion, had: int)
         assert go(walk, 7, bad[:had]).reason is RxPass.NONE
     for _ in range(2):
         walked = go(walk, 7 + had, bad[had:] + good)
-        assert walked == Walked(RxPass.BAD_RECORD)
+        assert walked == Walked(RxPass.BAD_RECORD, broken=True)
         assert (walk.next, walk.number, walk.prefix) == (7, 0, bad[:had])
     assert go(walk, 8 + had, good).reason is RxPass.OUT_OF_SYNC
     if had <= 3:  # what is bad of it has not come yet
