@@ -193,7 +193,7 @@ def measure(point: Point, device: Device | None = None, *, burst: int = 1) -> Re
 # -- a device, with driver and stack --------------------------------------------------------------
 
 
-class _Late:
+class Late:
     """The driver, towards the stack of one stream: what it is told to resynchronise comes late."""
 
     def __init__(self, driver: Driver, frames: int) -> None:
@@ -234,25 +234,37 @@ class _Connection:
 
     def __init__(self, point: Point, number: int, text: Source, driver: Driver) -> None:
         random = Random(f"{point.seed} {number}")
-        self.stream = Stream(text, number, random.getrandbits(32))
-        self.driver = _Late(driver, point.confirm)
+        self.number = number
         self.outages = Outages()
+        self._stream = stream = Stream(text, number, random.getrandbits(32))
+        self._arrivals = point.arrivals(number)
+        self._driver = Late(driver, point.confirm)
         self.decrypted = self.mismatches = 0
-        self._tcp = tcp.Receiver(self.stream.seq)
+        self._tcp = tcp.Receiver(stream.seq)
         self._text = memoryview(text.text)
         self._read = 0
-        self.ktls = ktls.Receiver(text.info, self.stream.seq, Counter())
-        self.ktls.offload(self.driver, self.stream.flow)
+        self.ktls = ktls.Receiver(text.info, stream.seq, Counter())
+        self.ktls.offload(self._driver, stream.flow)
         if self.ktls.refused:
             raise self.ktls.refused
 
-    def receive(self, segment: int, got: Received, lost: bool) -> None:
-        """A segment, as it came from the device; whether the boundary was lost with it."""
+    @property
+    def frames(self) -> int:
+        """How many arrive."""
+        return len(self._arrivals)
+
+    def next(self, turn: int) -> bytes:
+        """The frame that arrives at this turn; what the driver is told before it, is told now."""
+        self._driver.next()
+        return self._stream.frame(self._arrivals[turn])
+
+    def receive(self, turn: int, got: Received, lost: bool) -> None:
+        """That frame as it came from the device; whether the boundary was lost with it."""
         self.decrypted += got.decrypted
         unknown = got.reason is RxPass.OUT_OF_SYNC
-        place = segment * SEGMENT
+        place = self._arrivals[turn] * SEGMENT
         self.outages.frame(place, decrypted=got.decrypted, unknown=unknown, lost=lost)
-        seq = self.stream.seq + place & tcp.MASK
+        seq = self._stream.seq + place & tcp.MASK
         self.ktls.receive(self._tcp.receive(seq, got.data[HEADERS:], got.decrypted))
         with contextlib.suppress(OSError):  # not authentic: what is not delivered is told below
             while message := self.ktls.recv():
@@ -277,26 +289,24 @@ def _offloaded(
     """So many streams at a time."""
     text = source(point.records, point.seed)
     connections = [_Connection(point, number, text, driver) for number in numbers]
-    arrivals = [point.arrivals(number) for number in numbers]
+    bursts = [connections[at : at + burst] for at in range(0, len(connections), burst)]
     losses = _losses(device)
-    for turn in range(len(arrivals[0])):
-        for first in range(0, len(connections), burst):
-            some = list(zip(connections, arrivals, strict=True))[first : first + burst]
-            for connection, _ in some:
-                connection.driver.next()
+    for turn in range(connections[0].frames):
+        for some in bursts:
+            frames = [connection.next(turn) for connection in some]
             try:
-                got = driver.receive([c.stream.frame(order[turn]) for c, order in some])
+                got = driver.receive(frames)
             except Difference as difference:
-                stream = numbers[first + difference.frame]
+                stream = some[difference.frame].number
                 where = f"stream {stream}, frame {turn}, {point}"
                 raise Difference(f"{where}: {difference}") from None
-            for (connection, order), received in zip(some, got, strict=True):
-                passed = burst == 1 and received.reason is RxPass.OUT_OF_SYNC
-                connection.receive(order[turn], received, passed and next(losses))
+            for connection, received in zip(some, got, strict=True):
+                unknown = burst == 1 and received.reason is RxPass.OUT_OF_SYNC
+                connection.receive(turn, received, unknown and next(losses))
     for connection in connections:
         connection.close()
         result.kinds.append(connection.ktls.records)
-        result.frames += len(arrivals[0])
+        result.frames += connection.frames
         result.decrypted += connection.decrypted
         result.outages += connection.outages.lengths
         result.mismatches += connection.mismatches

@@ -7,8 +7,10 @@ import pytest
 from host import sweep_published
 from host.device import RxDescriptor
 from host.device_model import ModelDevice
+from host.driver import Driver
 from host.ktls import Kind
-from host.sweep import LOSS, MODES, REORDER, Outages, Point, measure
+from host.regs import Direction
+from host.sweep import LOSS, MODES, REORDER, Late, Outages, Point, measure
 from host.sweep_check import Both, Difference
 from host.sweep_traffic import RECORD, SEGMENT
 
@@ -103,3 +105,30 @@ def test_counters_that_differ_are_told() -> None:
     other.receive([bytes(60)])
     with pytest.raises(Difference, match="rx_pass_disabled is 1, in the model 0"):
         measure(point(), Both(ModelDevice(), other))
+
+
+class Told(Driver):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(ModelDevice())
+        self.told: list[int] = []
+
+    def tls_dev_resync(self, context: int, direction: Direction, seq: int, number: int) -> None:
+        """Not passed on."""
+        self.told.append(number)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 3])
+def test_answers_come_so_many_frames_late(frames: int) -> None:
+    driver = Told()
+    late = Late(driver, frames)
+    late.next()
+    late.tls_dev_resync(0, Direction.RX, 5, 77)  # with the first frame
+    for _ in range(frames):
+        late.next()  # before a frame
+        assert driver.told == []
+    late.next()
+    assert driver.told == [77]
+    late.next()
+    assert driver.told == [77]
