@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -110,6 +110,8 @@ class Driver:
         self._device = device
         self._refused: Counter[str] = Counter()
         self._requests = RxRequests()
+        self._now = 0
+        self._lost = False  # events were; what the descriptors say is to be taken instead
         if (magic := device.read(Addr.ID)) != regs.ID_RESET:
             raise OSError(errno.ENODEV, f"no tlsnic: its magic is {magic:#010x}")
         version = device.read(Addr.VERSION)
@@ -121,9 +123,8 @@ class Driver:
         self.caps = device.read(Addr.CAPS)
         if not self.caps & regs.CAPS_RX_MASK:
             raise OSError(errno.ENODEV, "the device does not receive")
-        self.resync = resync
-        if not self.caps & regs.CAPS_HEADER_SCAN_MASK:
-            self.resync = ResyncType.CORE_NEXT_HINT
+        self._scans = bool(self.caps & regs.CAPS_HEADER_SCAN_MASK)
+        self.resync = resync if self._scans else ResyncType.CORE_NEXT_HINT
         able = bool(self.caps & regs.CAPS_SELF_CONFIRM_MASK)
         if self_confirm and not able:
             raise OSError(errno.EOPNOTSUPP, "the device cannot confirm a record boundary itself")
@@ -163,6 +164,8 @@ class Driver:
             self._requests.delete(context)
         self._device.write(Addr.CMD_CONNECTION, context)
         reason, _ = self._command(Opcode.DEL | direction << regs.CMD_OP_DIRECTION_LSB)
+        if direction is Direction.RX and self._scans:
+            self._settle({})  # what waits of it must not be taken for the next one's with this id
         if reason is not Reason.OK:
             raise _failed(context, reason)
 
@@ -187,10 +190,11 @@ class Driver:
         The stacks of the connections are asked what the device asks. What they did not answer in
         time is rejected.
         """
+        self._now = now
         self._requests.end()
         told = self._device.receive(frames)
-        if self.caps & regs.CAPS_HEADER_SCAN_MASK:
-            self._ask(told, now)
+        if self._scans:
+            self._ask(told)
         return [
             Received(data, word.decrypted, word.connection if word.known else None, word.reason)
             for data, word in told
@@ -241,7 +245,7 @@ class Driver:
             raise Refused(_ERRNO.get(reason, errno.EIO), reason.name.lower(), text)
         return context
 
-    def _ask(self, told: Sequence[tuple[bytes, RxDescriptor]], now: int) -> None:
+    def _ask(self, told: Sequence[tuple[bytes, RxDescriptor]]) -> None:
         """Pass on what the device asked with these frames; reject what has waited too long."""
         requests = self._requests
         spans: dict[tuple[int, int], tuple[int, int]] = {}
@@ -256,31 +260,30 @@ class Driver:
                 spans[word.connection, word.candidate] = segment.seq, segment.end - segment.start
             else:
                 requests.count(word.connection, segment.end - segment.start)
-        events, complete = self._events()
-        for event, context, seq in events:
-            if event is Event.RESYNC_WITHDRAWN:
-                requests.withdraw(context, seq)
-            elif event is Event.RESYNC_REQUEST:
-                requests.request(context, seq, now, *spans.get((context, seq), (seq, 0)))
-        if not complete:
+        self._settle(spans)
+        if self._lost:  # then the last that was asked of each counts
+            self._lost = False
             for (context, seq), span in spans.items():
-                requests.request(context, seq, now, *span)
-        for context, seq in requests.expired(now):
+                requests.request(context, seq, self._now, *span)
+        for context, seq in requests.expired(self._now):
             self._resync_rx(context, Answer.REJECT, seq, 0)
 
-    def _events(self) -> tuple[list[tuple[Event, int, int]], bool]:
-        """Event, context and place of those that wait; whether these are all there were."""
+    def _settle(self, spans: Mapping[tuple[int, int], tuple[int, int]]) -> None:
+        """Take the events that wait; `spans` are of the frames with which something was asked."""
         read = self._device.read
-        events = []
         status = read(Addr.EVENT_STATUS)
         for _ in range(status & regs.EVENT_STATUS_WAITING_MASK):
-            kind, seq, _ = (read(a) for a in (Addr.EVENT_TYPE, Addr.EVENT_SEQ, Addr.EVENT_RECORDS))
-            event = Event(kind & regs.EVENT_TYPE_EVENT_MASK)
-            events.append((event, kind >> regs.EVENT_TYPE_ID_LSB, seq))
-        lost = bool(status & regs.EVENT_STATUS_LOST_MASK)
-        if lost:
+            word, seq = read(Addr.EVENT_TYPE), read(Addr.EVENT_SEQ)
+            read(Addr.EVENT_RECORDS)  # takes it off the queue
+            event, context = word & regs.EVENT_TYPE_EVENT_MASK, word >> regs.EVENT_TYPE_ID_LSB
+            if event == Event.RESYNC_WITHDRAWN:
+                self._requests.withdraw(context, seq)
+            elif event == Event.RESYNC_REQUEST:
+                span = spans.get((context, seq), (seq, 0))
+                self._requests.request(context, seq, self._now, *span)
+        if status & regs.EVENT_STATUS_LOST_MASK:
             self._device.write(Addr.IRQ_STATUS, regs.IRQ_STATUS_EVENT_LOST_MASK)
-        return events, not lost
+            self._lost = True
 
     def _resync_rx(self, context: int, answer: Answer, seq: int, number: int) -> Reason:
         write = self._device.write

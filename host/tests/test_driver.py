@@ -250,7 +250,8 @@ def test_the_driver_keeps_no_key() -> None:
     driver.tls_dev_add(FLOW, Direction.RX, INFO, 0)
     held = {name: value for name, value in vars(driver).items() if name != "_device"}
     assert repr(KEY[:16]) not in repr(held)
-    assert set(held) == {"_refused", "_requests", "caps", "resync"}
+    wanted = {"_refused", "_requests", "_now", "_lost", "_scans", "caps", "resync"}
+    assert set(held) == wanted
     (connection,) = vars(held["_requests"])["_connections"].values()
     assert repr(KEY[:16]) not in repr(connection)
 

@@ -233,6 +233,31 @@ def test_after_del_nothing_is_asked_or_answered() -> None:
     assert host.counts == (1, 1, 0, 0, 0)
 
 
+def test_events_of_a_connection_that_is_gone_are_not_the_next_ones() -> None:
+    host = Host(SYNC)
+    host.device.events = [(REQUEST, 10_200)]
+    host.driver.tls_dev_del(CONTEXT, Direction.RX)
+    host.driver.tls_dev_add(FLOW, Direction.RX, INFO, 0, host.stack)
+    host.receive(None)
+    host.parse(10_200, 7)
+    assert host.device.commands == []
+    assert host.counts == (0, 0, 0, 0, 0)
+
+
+def test_that_events_were_lost_is_known_until_frames_come() -> None:
+    host = Host(SYNC)
+    host.device.lost = True
+    with raises(errno.ENOENT):
+        host.device.reason = Reason.NO_CONNECTION
+        host.driver.tls_dev_del(CONTEXT + 1, Direction.RX)
+    assert not host.device.lost
+    host.device.reason = Reason.OK
+    host.device.script = [10_200]
+    host.frames(1)
+    host.parse(10_200, 8)
+    assert host.device.commands == [(Answer.ACCEPT, 10_200, 8)]
+
+
 def test_without_a_stack_the_device_gets_its_reject() -> None:
     host = Host(SYNC)
     host.driver.tls_dev_del(CONTEXT, Direction.RX)
