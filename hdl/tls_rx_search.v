@@ -343,7 +343,7 @@ always @(posedge clk) begin
             end
         end
         ST_NOTE: begin
-            start_q[noted] <= makes ? head_seq : start_q[noted];
+            if (makes) start_q[noted] <= head_seq;
             count_q[noted] <= makes ? 28'd1 : count_q[noted] + 28'd1;
             next_q[noted]  <= head_seq + {17'd0, head_total};
             total_q[noted] <= head_total;
@@ -418,11 +418,17 @@ always @(posedge clk) begin
 
     if (load) begin
         {sync_q, turn_q, failed_q, pending_q, pending_chain_q, trial_q, trial_slot_q, trial_chain_q,
-         trial_total_q, tail_q, tail_bytes_q, tail_end_q, chain_q}
-            <= load_state[SEARCH_BITS-1:CHAINS*CHAIN_BITS];
-        for (n = 0; n < CHAINS; n = n + 1)
-            {start_q[n], next_q[n], count_q[n], total_q[n], type_q[n], nonce_q[n]}
-                <= load_state[CHAIN_BITS*n +: CHAIN_BITS];
+         trial_total_q, tail_q, tail_bytes_q, tail_end_q}
+                <= load_state[SEARCH_BITS-1:CHAINS*(CHAIN_BITS+1)];
+        chain_q <= load_state[CHAINS*CHAIN_BITS +: CHAINS];
+        for (n = 0; n < CHAINS; n = n + 1) begin
+            start_q[n] <= load_state[CHAIN_BITS*n + 81 + COUNT_BITS + 32 +: 32];
+            next_q[n]  <= load_state[CHAIN_BITS*n + 81 + COUNT_BITS +: 32];
+            count_q[n] <= load_state[CHAIN_BITS*n + 81 +: COUNT_BITS];
+            total_q[n] <= load_state[CHAIN_BITS*n + 66 +: 15];
+            type_q[n]  <= load_state[CHAIN_BITS*n + 64 +: 2];
+            nonce_q[n] <= load_state[CHAIN_BITS*n +: 64];
+        end
     end
     if (rst) state_q <= ST_IDLE;
 end

@@ -180,9 +180,9 @@ PROOFS: dict[str, Proof] = {
     ),
     "walk": Proof(
         "tls_rx_walk",
+        ("tls_rx_walk", "tls_rx_search"),
         ("tls_rx_walk",),
-        ("tls_rx_walk",),
-        {"ID_W": 1, "ADDR_W": 16, "WINDOW": 2, "CONN_W": 204, "REC_W": 287},
+        {"ID_W": 1, "ADDR_W": 16, "WINDOW": 2, "CONN_W": 1060, "REC_W": 287},
         depth=1,
         cases=(
             *({"F_CASE": state} for state in (0, 1, 2, 5, 6, 7, 8)),
@@ -196,10 +196,10 @@ PROOFS: dict[str, Proof] = {
             ),
             Bug(
                 "tls_rx_walk",
-                "hdr_addr = addr_q - {{ADDR_W-4{1'b0}}, have_q};",
-                "hdr_addr = addr_q + 1'b1;",
+                "search_addr : addr_q - {{ADDR_W-4{1'b0}}, have_q};",
+                "search_addr : addr_q + 1'b1;",
             ),
-            Bug("tls_rx_walk", "(opens && new_empty) ? ST_EMPTY : ST_STEP", "ST_STEP"),
+            Bug("tls_rx_walk", "(opens && new_empty) ? ST_EMPTY : passing_q", "passing_q"),
             Bug(
                 "tls_rx_walk",
                 "fresh_q <= 1'b0;\n            if (has_text)",

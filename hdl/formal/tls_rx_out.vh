@@ -130,7 +130,9 @@ always @(posedge clk) begin
         f_desc_q[16]   <= s_frame_found;
         f_desc_q[17]   <= (s_frame_reason == RX_PASS_NONE);
         f_desc_q[18]   <= s_frame_csum_good;
+        f_desc_q[19]   <= s_frame_asks;
         f_desc_q[27:24] <= s_frame_reason;
+        if (s_frame_asks) f_desc_q[63:32] <= s_frame_ask_seq;
         if (s_frame_found) f_desc_q[ID_W-1:0] <= s_frame_id;
         f_text_frame_q <= (s_frame_reason == RX_PASS_NONE);
         f_past_q       <= 1'b0;

@@ -12,11 +12,11 @@
 // How     by induction, unbounded; the invariants set the walker's registers equal to the reference's.
 //         The step is one clock (depth 1), and is proved from each of the walker's states on its own
 //         (F_CASE, F_PIECE): the assumptions below bind nothing but the state the step starts from.
-// Assumed frames of one connection and frames that need none; each of the connection starts where the
+// Assumed no resync; frames of one connection and frames that need none; each of the connection starts where the
 //         one before ended, with a byte or more, without a reason; none after a bad header. Its state
 //         comes as last written, or with s_same. Bytes of the frame come two clocks after hdr_addr;
 //         f_wire_q is what is on the wire from the prefix's start, where the reference is.
-parameter [3:0] F_CASE = 4'd15;                 // 0 to 8: the step of the induction from this state
+parameter [4:0] F_CASE = 5'd31;                 // 0 to 8: the step of the induction from this state
 parameter [2:0] F_PIECE = 3'd4;                 // 0 none, 1 text, 2 text and tag, 3 a tag went out
 reg          f_run_q;                           // there was a reset
 // the reference
@@ -71,7 +71,8 @@ wire         r_good    = r_head[7:0] >= 8'd20 && r_head[7:0] <= 8'd23
 wire [15:0]  r_new     = r_length + 16'd5;
 wire         r_reads   = (state_q == ST_OPEN);          // when the reference reads: its pace only
 wire         f_piece   = m_piece_valid && m_piece_ready;
-wire         f_ends    = m_item_valid && m_item_ready && m_item_kind[1];
+wire         f_end     = (m_item_kind == ITEM_FRAME || m_item_kind == ITEM_REMOVED);
+wire         f_ends    = m_item_valid && m_item_ready && f_end;
 
 initial f_run_q = 1'b0;
 always @(posedge clk) begin
@@ -150,8 +151,9 @@ wire f_stored = leaves && (needs_q || insert_q);
 wire f_dead   = r_dead_q || (r_reads && r_grown >= 5'd5 && !r_good);
 always @* begin
     if (!f_run_q) assume (rst);
-    if (f_hdr2_q == f_wire_addr) assume (hdr_data == f_wire_q);
+    if (f_hdr2_q == f_wire_addr) assume (hdr_data[103:0] == f_wire_q);
     if (enters) begin
+        assume (!s_resync);
         assume (!(s_needs && s_insert) && !(s_remove && (s_needs || s_insert)));
         if (s_needs) begin
             // a connection that is being written can be no other frame's yet (tls_rx_context)
@@ -172,7 +174,7 @@ end
 
 always @* if (f_run_q) begin
     if (m_piece_valid) begin
-        assert (m_piece_ready && m_item_valid && m_item_ready && !m_item_kind[1]);
+        assert (m_piece_ready && m_item_valid && m_item_ready && !f_end);
         assert (f_busy_q && f_needs_q && r_in_q && !f_bad_q);
         assert (m_range_valid == r_text);
         assert (r_none || r_bytes != 14'd0);
@@ -188,7 +190,7 @@ always @* if (f_run_q) begin
                          r_head_q[79:72], r_head_q[87:80], r_head_q[95:88], r_head_q[103:96]});
         assert (m_item_first == r_first_q && m_item_last == r_last);
         assert (m_piece_id == f_id_q && m_item_id == f_id_q);
-    end else if (m_item_valid) assert (m_item_kind[1]);
+    end else if (m_item_valid) assert (f_end);
     if (m_range_valid) begin
         assert (m_piece_valid && m_range_ready);
         assert (m_range_from == f_offset_q + f_pos_q && m_range_to == f_offset_q + f_pos_q + r_bytes);
@@ -203,17 +205,17 @@ always @* if (f_run_q) begin
     end
     if (f_stored && needs_q) begin
         assert (wr_conn_en && wr_id == f_id_q);
-        assert (wr_conn[CONN_W-1 -: 101]
+        assert (wr_conn[CONN_W-SEARCH_BITS-1 -: 101]
                 == {r_version_q, r_next_q, r_number_q, r_in_q ? 4'd0 : r_have_q});
     end
 end
 
 // ---- invariants ----
-reg [3:0] f_state_q;                            // a clock ago
+reg [4:0] f_state_q;                            // a clock ago
 always @(posedge clk) f_state_q <= state_q;
 reg [1:0] f_piece_q;
 always @(posedge clk) f_piece_q <= !m_piece_valid ? 2'd0 : !has_tag ? 2'd1 : has_text ? 2'd2 : 2'd3;
-always @* if (F_CASE != 4'd15) assume (f_state_q == F_CASE);
+always @* if (F_CASE != 5'd31) assume (f_state_q == F_CASE);
 always @* if (F_PIECE != 3'd4) assume (f_piece_q == F_PIECE[1:0]);
 wire [14:0] r_y = (r_total_q - r_place_q < {1'b0, f_left}) ? r_total_q : r_place_q + {1'b0, f_left};
 wire        f_run    = (state_q == ST_RUN || state_q == ST_TEXT);
@@ -225,6 +227,7 @@ wire        f_open   = r_in_q && !f_gone;
 reg  [95:0] f_mask;                             // of the bytes of the prefix that are known
 always @* for (f_j = 0; f_j < 12; f_j = f_j + 1) f_mask[8*f_j +: 8] = {8{f_j < {28'd0, r_have_q}}};
 // as stored
+wire [SEARCH_BITS-1:0] c_search;
 wire        c_version;
 wire [31:0] c_next;
 wire [63:0] c_number;
@@ -234,7 +237,7 @@ wire [OPEN_W-1:0] c_count;
 wire [WINDOW-1:0] c_used;
 wire [WINDOW*SLOT_W-1:0] c_order;
 wire [SLOT_W-1:0] c_young;
-assign {c_version, c_next, c_number, c_have, c_prefix, c_count, c_used, c_order, c_young} = f_conn_q;
+assign {c_search, c_version, c_next, c_number, c_have, c_prefix, c_count, c_used, c_order, c_young} = f_conn_q;
 wire [31:0] e_start;
 wire [14:0] e_total, e_edge;
 wire [1:0]  e_type;
@@ -250,6 +253,8 @@ wire        f_work  = f_busy_q && f_needs_q;
 always @* if (f_run_q) begin
     assert (f_busy_q == (state_q != ST_IDLE));
     assert (state_q <= ST_EMPTY);
+    assert (!tried_q);
+    if (f_busy_q) assert (!resync_q && !passing_q && !trying_q);
     if (!f_busy_q) assert (!dirty_q);
     if (f_busy_q) begin
         assert (needs_q == f_needs_q && insert_q == f_insert_q && id_q == f_id_q);
@@ -352,10 +357,10 @@ stream_rules #(.WORD_W(ADDR_W + 14 + 15 + 3 + 64 + 64 + 15)) f_pieces (
     .clk(clk), .rst(rst), .valid(m_piece_valid), .ready(m_piece_ready),
     .word({m_piece_addr, m_piece_bytes, m_piece_place, m_piece_version, m_piece_type, m_piece_number,
            m_piece_nonce, m_piece_len}));
-stream_rules #(.WORD_W(2 + ID_W + SLOT_W + 5 + 4 + 14 + 10 + 10)) f_items (
+stream_rules #(.WORD_W(3 + ID_W + SLOT_W + 5 + 4 + 14 + 10 + 10 + 1)) f_items (
     .clk(clk), .rst(rst), .valid(m_item_valid), .ready(m_item_ready),
     .word({m_item_kind, m_item_id, m_item_slot, m_item_first, m_item_last, m_item_some, m_item_found,
-           m_item_csum_good, m_item_reason, m_item_bytes, m_item_ranges, m_item_words}));
+           m_item_csum_good, m_item_reason, m_item_bytes, m_item_ranges, m_item_words, m_item_asks}));
 stream_rules #(.WORD_W(28)) f_ranges (
     .clk(clk), .rst(rst), .valid(m_range_valid), .ready(m_range_ready),
     .word({m_range_from, m_range_to}));
