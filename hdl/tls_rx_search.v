@@ -248,9 +248,9 @@ wire                     makes  = !track_q || starts;
 wire [CHAIN_W-1:0]       noted  = makes ? free : track_chain_q;
 
 // ---- the host ----
-wire [31:0]              newer = start_q[made_chain_q] - start_q[pending_chain_q];
+wire [31:0]              older = start_q[pending_chain_q] - start_q[made_chain_q];
 assign m_asks = lost && made_q
-             && (!pending_q || (pending_chain_q != made_chain_q && newer != 32'd0 && !newer[31]))
+             && (!pending_q || (pending_chain_q != made_chain_q && older[31]))
              && (!self_confirm || count_q[made_chain_q] >= 28'd2);
 assign m_chain_start = start_q[made_chain_q];
 
@@ -455,6 +455,6 @@ assign m_event_records    = withdraw ? 32'd0 : {4'd0, count_q[made_chain_q]} - 3
 assign count_lost         = !lost && ((ahead && is_far) || broken);
 
 // signs and low bits are enough of these
-wire unused_ok = &{1'b0, head_q[31], head_q[23:2], head_at[15], from_trial[30:0]};
+wire unused_ok = &{1'b0, head_q[31], head_q[23:2], head_at[15], from_trial[30:0], older[30:0]};
 endmodule
 `default_nettype wire
