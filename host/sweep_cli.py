@@ -15,10 +15,10 @@ import os
 import signal
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import track
@@ -27,7 +27,7 @@ from rich.table import Table
 from host.device import Device
 from host.sweep import DOCUMENT, LOSS, MODES, REORDER, Point, Result, measure
 from host.sweep_check import Both, Difference
-from host.sweep_report import HEADINGS, PUBLISHED, error, report, rows
+from host.sweep_report import HEADINGS, PUBLISHED, report, rows, size
 
 OK, MISMATCH = 0, 1
 DISTANCE: Final = {LOSS: 4, REORDER: 9}
@@ -111,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
     return MISMATCH if mismatches else OK
 
 
-def _points(options: argparse.Namespace, size: Size) -> list[Point]:
+def _points(options: argparse.Namespace, usual: Size) -> list[Point]:
     distance = options.distance
     if distance is None:
         distance = DISTANCE[options.experiment]
@@ -125,11 +125,11 @@ def _points(options: argparse.Namespace, size: Size) -> list[Point]:
             distance=distance,
             mode=mode,
             confirm=options.confirm,
-            streams=options.streams or size.streams,
-            records=options.records or size.records,
+            streams=options.streams or usual.streams,
+            records=options.records or usual.records,
             seed=options.seed,
         )
-        for percent in options.percent or size.percents or PUBLISHED[options.experiment]
+        for percent in options.percent or usual.percents or PUBLISHED[options.experiment]
         for mode in modes
     ]
 
@@ -217,20 +217,16 @@ def _tell(results: Sequence[Result], device: str, options: argparse.Namespace) -
         frames = sum(result.frames for result in results)
         console.print(f"{len(results)} points, {frames:,} frames: model and RTL agree")
         return
-    console.print(_table(results))
-    point = results[0].point
-    console.print(
-        f"{point.streams} streams of {point.records} records, seed {point.seed}; "
-        f"full is good to {error(results):.1f} (one standard error)"
-    )
+    console.print(_table(told))
+    console.print(size(told))
 
 
-def _table(results: Sequence[Result]) -> Table:
+def _table(told: Mapping[str, Any]) -> Table:
     table = Table(box=None)
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading == "device" else "right")
     before = -1.0
-    for row in rows(results):
+    for row in rows(told):
         percent = "" if row.percent == before else f"{row.percent:g}"
         before = row.percent
         table.add_row(percent, row.name, *row.cells)

@@ -1,6 +1,6 @@
-"""A sweep's results beside what is published: as rows of a table, and for JSON.
+"""A sweep's results beside what is published: for JSON, and from that as rows of a table.
 
-In: the results of one experiment. Out: rows and dictionaries, in the order of the points. No I/O.
+In: the results of one experiment. Out: a report, and its rows in the order of the points. No I/O.
 """
 
 from __future__ import annotations
@@ -43,35 +43,6 @@ def bound(percent: float) -> float:
     return 100.0 * math.pow(1 - percent / 100, TOUCHED)
 
 
-def rows(results: Sequence[Result]) -> list[Row]:
-    """By percentage: what is published, the bound, then the modes."""
-    found: list[Row] = []
-    for percent in sorted({result.point.percent for result in results}):
-        here = [result for result in results if result.point.percent == percent]
-        published = PUBLISHED[here[0].point.experiment].get(percent)
-        if published:
-            cells = tuple(f"{value:.1f}" for value in published)
-            found.append(Row(percent, "published", (*cells, *[""] * 5)))
-        cells = (f"{bound(percent):.1f}", *[""] * 7)
-        found.append(Row(percent, "in-order bound", cells))
-        found += [_row(result) for result in here]
-    return found
-
-
-def _row(result: Result) -> Row:
-    kinds = (result.percent(kind) for kind in (Kind.DECRYPTED, Kind.MIXED, Kind.ENCRYPTED))
-    shares = (*kinds, 100 * result.decrypted / result.frames)
-    counts = result.lost, result.by_host, result.by_device
-    outage = "" if result.outage is None else f"{result.outage:.0f}"
-    cells = (*(f"{share:.1f}" for share in shares), *(f"{n:,}" for n in counts), outage)
-    return Row(result.point.percent, result.point.mode, cells)
-
-
-def error(results: Sequence[Result]) -> float:
-    """The largest standard error of a percentage of fully decrypted records."""
-    return max(result.error for result in results)
-
-
 def report(results: Sequence[Result], device: str) -> dict[str, Any]:
     """All of it, for JSON; an outage of 0 frames stands for none."""
     point = results[0].point
@@ -110,3 +81,35 @@ def _dictionary(result: Result) -> dict[str, Any]:
         "outage": round(result.outage or 0, 2),
         "mismatches": result.mismatches,
     }
+
+
+def rows(report: Mapping[str, Any]) -> list[Row]:
+    """By percentage: what is published, the bound, then the modes."""
+    found: list[Row] = []
+    published = {each["percent"]: each for each in report["published"]}
+    for each in report["bound"]:
+        percent = each["percent"]
+        if percent in published:
+            cells = [f"{published[percent][column]:.1f}" for column in Records._fields]
+            found.append(Row(percent, "published", (*cells, *[""] * 5)))
+        found.append(Row(percent, "in-order bound", (f"{each['full']:.1f}", *[""] * 7)))
+        found += [_row(point) for point in report["points"] if point["percent"] == percent]
+    return found
+
+
+def _row(point: Mapping[str, Any]) -> Row:
+    shares = [point[column] for column in Records._fields]
+    shares.append(100 * point["frames_decrypted"] / point["frames"])
+    counts = (point[column] for column in ("lost", "resyncs_host", "resyncs_self"))
+    outage = f"{point['outage']:.0f}" if point["outages"] else ""
+    cells = (*(f"{share:.1f}" for share in shares), *(f"{n:,}" for n in counts), outage)
+    return Row(point["percent"], point["mode"], cells)
+
+
+def size(report: Mapping[str, Any]) -> str:
+    """How much was measured, and how good that makes it, in words."""
+    error = max(each["full_error"] for each in report["points"])
+    return (
+        f"{report['streams']} streams of {report['records']} records, seed {report['seed']}; "
+        f"full is good to {error:.1f} (one standard error)"
+    )
