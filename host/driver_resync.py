@@ -16,9 +16,9 @@ from host.record import HEADER
 from host.resync import LENGTH_MASK, ResyncType, RxResync
 from host.tcp import MASK, distance
 
-# A request is rejected when both are exceeded. A header that is right waits behind a gap until it
-# is filled, which takes a round trip, however many bytes come meanwhile; and without bytes there is
-# nothing that could be decrypted.
+# A request is rejected at once when the stack is past its place; else when both of these are
+# exceeded. A header that is right waits behind a gap until that is filled, which takes a round
+# trip, however many bytes come meanwhile; and without bytes there is nothing to decrypt.
 PATIENCE_BYTES: Final = 32 * 1024
 PATIENCE_TIME: Final = 2_500_000_000
 
@@ -27,7 +27,7 @@ COUNTERS: Final = (
     "rx_tls_resync_req_end",  # those of which the stack was told the place
     "rx_tls_resync_req_skip",  # those that were withdrawn or replaced before
     "rx_tls_resync_discard",  # answers to what was not asked any more
-    "rx_tls_resync_nak",  # requests that were rejected, for want of an answer
+    "rx_tls_resync_nak",  # requests that were rejected: no answer came, or none could come
 )
 
 
@@ -104,11 +104,14 @@ class RxRequests:
             connection.pending.bytes += length
 
     def expired(self, now: int) -> list[tuple[int, int]]:
-        """Connections and places for which no answer came in time; they are asked no more."""
+        """Connections and places for which no answer will come; they are asked no more."""
         rejected = []
         for context, connection in self._connections.items():
             pending = connection.pending
-            if pending and pending.bytes > PATIENCE_BYTES and now - pending.since > PATIENCE_TIME:
+            if pending is None:
+                continue
+            late = pending.bytes > PATIENCE_BYTES and now - pending.since > PATIENCE_TIME
+            if late or (pending.ended and connection.stack and connection.stack.gone_by):
                 self._give_up(connection)
                 self.counters["rx_tls_resync_nak"] += 1
                 rejected.append((context, pending.seq))

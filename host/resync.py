@@ -65,6 +65,7 @@ class RxResync:
     def __init__(self) -> None:
         self.type = ResyncType.DRIVER_REQ
         self._request: _Request | None = None
+        self._parsed: int | None = None  # place of the last header
         self._log: list[int] = []  # of records that start in the span
         self._delta = 0  # records since the first of these, with it
         self._do_now = False  # the next header that has none behind it is to be told
@@ -94,6 +95,20 @@ class RxResync:
         """Ask nothing any more (`..._async_request_cancel()`)."""
         self._request = None
 
+    @property
+    def gone_by(self) -> bool:
+        """What is asked will never be answered: the stack is past that place.
+
+        It is the driver that looks, as it can in a kernel, where it has the socket (`copied_seq`)
+        and the request: the stack says nothing of a place that is no header.
+        """
+        request = self._request
+        if request is None or request.length is not None or self._parsed is None:
+            return False
+        if self.type is ResyncType.DRIVER_REQ:
+            return distance(self._parsed, request.seq - (HEADER - 1)) > 0
+        return request.seq not in self._log and distance(self._parsed, request.seq) > 0
+
     # -- the stack's ------------------------------------------------------------------------------
 
     def new_rec(self, seq: int, size: int, number: int, queued: int) -> Resync | None:
@@ -105,6 +120,7 @@ class RxResync:
             number: of the record.
             queued: bytes from `seq` on that are there.
         """
+        self._parsed = seq
         match self.type:
             case ResyncType.CORE_NEXT_HINT:
                 if not self._do_now or queued > size:

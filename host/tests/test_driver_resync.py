@@ -288,6 +288,28 @@ def test_what_is_not_answered_in_time_is_rejected_once(kind: ResyncType) -> None
 
 
 @pytest.mark.parametrize("kind", [SYNC, ASYNC])
+def test_what_the_stack_is_past_is_rejected_at_once(kind: ResyncType) -> None:
+    host = Host(kind)
+    host.receive(10_250)
+    host.parse(10_200, 42)
+    host.receive(None)
+    assert host.device.commands == []
+    host.parse(10_300, 43)
+    host.receive(None)
+    assert host.device.commands == [(Answer.REJECT, 10_250, 0)]
+    assert host.counts == (1, 1, 0, 0, 1)
+
+
+@pytest.mark.parametrize("kind", [SYNC, ASYNC])
+def test_what_the_stack_was_past_before_it_was_asked(kind: ResyncType) -> None:
+    host = Host(kind)
+    host.parse(9_900, 39)
+    host.receive(9_800)
+    host.receive(None)
+    assert host.device.commands == [(Answer.REJECT, 9_800, 0)]
+
+
+@pytest.mark.parametrize("kind", [SYNC, ASYNC])
 def test_time_alone_is_no_reason(kind: ResyncType) -> None:
     host = Host(kind)
     host.receive(10_200)

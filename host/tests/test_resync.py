@@ -228,6 +228,46 @@ def test_a_span_has_16_bits() -> None:
     assert parse(resync, 200, 2) is None
 
 
+# -- what will never be answered ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", [1000, 0xFFFF_FFF0])
+def test_a_synchronous_request_goes_by_with_the_next_header(start: int) -> None:
+    resync = stack(ResyncType.DRIVER_REQ)
+    for place, gone in ((start - 1, True), (start + 1, False), (start + SIZE + 1, False)):
+        resync.request(place + 4 & 0xFFFF_FFFF)
+        parse(resync, start, 7)
+        assert resync.gone_by is gone
+    parse(resync, start + SIZE & 0xFFFF_FFFF, 8)
+    assert not resync.gone_by
+    parse(resync, start + 2 * SIZE & 0xFFFF_FFFF, 9)
+    assert resync.gone_by
+
+
+def test_what_was_answered_or_never_asked_has_not_gone_by() -> None:
+    for kind in (ResyncType.DRIVER_REQ, ResyncType.DRIVER_REQ_ASYNC):
+        resync = stack(kind)
+        parse(resync, 1000, 7)
+        assert not resync.gone_by
+    resync = stack(ResyncType.DRIVER_REQ)
+    resync.request(1004)
+    assert not resync.gone_by
+    parse(resync, 1000, 7)
+    parse(resync, 1100, 8)
+    assert not resync.gone_by
+
+
+def test_an_asynchronous_request_goes_by_when_it_is_not_in_the_log() -> None:
+    for place, gone in ((1000, False), (1100, False), (1050, True), (900, True), (1101, False)):
+        resync = stack(ResyncType.DRIVER_REQ_ASYNC)
+        resync.request_start(1000, 500)
+        parse(resync, 1000, 7)
+        parse(resync, 1100, 8)
+        assert not resync.gone_by
+        resync.request_end(place)
+        assert resync.gone_by is gone
+
+
 # -- CORE_NEXT_HINT -----------------------------------------------------------------------------
 
 FIRES = (3, 5, 9, 17, 33, 65, 129, 257, 385, 513, 641)
