@@ -120,6 +120,11 @@ class Receiver:
         self._key_expired = False
         self._error = 0
 
+    @property
+    def on_device(self) -> bool:
+        """The device has the connection, now."""
+        return self._context is not None
+
     # -- installing -----------------------------------------------------------------------------
 
     def offload(self, driver: TlsDevOps, flow: Flow) -> bool:

@@ -202,8 +202,8 @@ class _Connection:
         if self.closed or self.reason:
             return
         payload = got.data[segment.start : segment.end]
-        if payload:
-            self._passed = got.context is not None and not got.decrypted
+        if payload and self._reader:
+            self._passed = self._reader.ktls.on_device and not got.decrypted
         host = self._host.receive(segment, payload, got.decrypted)
         chunks = self._wire.receive(segment, wire[segment.start : segment.end], False)
         if self._reader and self._reference:

@@ -16,7 +16,8 @@ from host.keylog import KeyLog
 from host.ktls import Message
 from host.packet import SYN, parse
 from host.pcap import Captured, read
-from host.replay import ConnectionReport, Replay, Report, Seen, differences
+from host.replay import BUDGET, ConnectionReport, Replay, Report, Seen, differences
+from host.resync import ResyncType
 from host.tests.wire import (
     ACK,
     ALERT,
@@ -44,10 +45,13 @@ def replay(
     key_log: str,
     nic: bytes = CLIENT_ADDRESS,
     device: ModelDevice | None = None,
+    resync: ResyncType = ResyncType.DRIVER_REQ,
+    self_confirm: bool = True,
 ) -> tuple[Report, list[Seen]]:
     log = KeyLog()
     log.add(key_log.encode())
-    run = Replay(Driver(device or ModelDevice()), nic, log)
+    driver = Driver(device or ModelDevice(), resync, self_confirm=self_confirm)
+    run = Replay(driver, nic, log)
     seen = []
     for time, frame in enumerate(frames):
         captured = Captured(time, frame) if isinstance(frame, bytes) else frame
@@ -321,6 +325,62 @@ def test_a_full_device_leaves_the_rest_in_software() -> None:
     assert report.refused == {"no_space": 1}
     assert report.connections[2].notes == ["in software: the device refuses: NO_SPACE"]
     assert report.tls_stat["TlsRxSw"] == 1
+
+
+SYNC, ASYNC, HINT = ResyncType.DRIVER_REQ, ResyncType.DRIVER_REQ_ASYNC, ResyncType.CORE_NEXT_HINT
+
+
+@pytest.mark.parametrize("version", [0x0303, 0x0304])
+@pytest.mark.parametrize(
+    ("resync", "self_confirm", "resyncs", "encrypted"),
+    [(SYNC, False, 1, 10), (ASYNC, False, 1, 11), (HINT, False, 2, 6), (SYNC, True, 0, 10)],
+)
+def test_a_header_in_a_frame_that_is_too_long_for_the_device(
+    version: int, resync: ResyncType, self_confirm: bool, resyncs: int, encrypted: int
+) -> None:
+    """The host takes it. The device has lost a boundary that never comes again."""
+    session = Session(version=version)
+    tcp = connection(session)
+    server = session.writers[SERVER]
+    overhead = 29 if version == 0x0303 else 22
+    sent = [TEXT[n : n + 2000 - overhead] for n in range(60)]
+    wire = b"".join(server.record(DATA, text) for text in sent)
+    before = 1000 * (BUDGET - 1)  # the long frame is the last of those that go together
+    tcp.send(SERVER, wire[:before], 1000)
+    tcp.send(SERVER, wire[before : before + 10_000], 10_000)
+    tcp.send(SERVER, wire[before + 10_000 :], 1000)
+    report, _ = replay(tcp.frames, session.key_log, resync=resync, self_confirm=self_confirm)
+    found = only(report)
+    assert (found.rx.sha256, report.mismatches) == (sha256(b"".join(sent)), 0)
+    assert report.reasons["BAD_LENGTH"] == 1
+    assert (found.rx.resyncs, report.tls_stat.get("TlsRxDeviceResync", 0)) == (resyncs, resyncs)
+    decrypted, mixed, rest = records(found)
+    assert (decrypted + mixed + rest, rest) == (60, encrypted)
+    assert mixed <= 2
+    assert report.counters["rx_sync_self"] == self_confirm
+    assert report.counters["event_lost"] == 0
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_frames_go_one_by_one_while_something_is_out_of_the_ordinary(lost: bool) -> None:
+    """From the one behind the gap until one is decrypted again; the others as by interrupt."""
+
+    class Noting(ModelDevice):
+        def receive(self, frames: Sequence[bytes]) -> list[tuple[bytes, RxDescriptor]]:
+            taken.append(len(frames))
+            return super().receive(frames)
+
+    session = Session()
+    tcp = connection(session)
+    before = len(tcp.frames)
+    wire = b"".join(session.writers[SERVER].record(DATA, TEXT[:978]) for _ in range(100))
+    tcp.send(SERVER, wire, 1000)
+    if lost:  # has a header
+        tcp.frames.insert(before + 14, tcp.frames.pop(before + 10))
+    taken = list[int]()
+    replay(tcp.frames, session.key_log, device=Noting())
+    ordinary = [each for each in taken if each > 1]
+    assert ordinary == ([11, BUDGET, 21] if lost else [BUDGET, 36])
 
 
 @pytest.mark.parametrize("end", ["fin", "rst", "syn"])
