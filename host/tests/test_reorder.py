@@ -140,6 +140,26 @@ def test_the_device_confirms_by_itself(version: Version, kind: ResyncType) -> No
     assert read_as_in_software(made)
 
 
+LATE = "the device asks about the first of two headers, and the stack is past that by then"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(SYNC, marks=pytest.mark.xfail(strict=True, reason=LATE)),
+        pytest.param(ASYNC, marks=pytest.mark.xfail(strict=True, reason=LATE)),
+        HINT,
+    ],
+)
+def test_when_trials_are_used_up(kind: ResyncType) -> None:
+    """More records pass the device by than it tries numbers: three trials fail, then it asks."""
+    made = path(Setting(resync=kind, self_confirm=True), 2000, *[300] * 70, *[2000] * 60)
+    assert segments(made, 1, 2) == "DD"
+    for start in range(2000, 23_000, 300):
+        made.around(start, start + 300)
+    assert segments(made, *range(24, 144))[-2:] == "DD"
+
+
 def test_the_reasons_are_said() -> None:
     made = path(Setting(), 1500, 1800, 2700)
     frames = [made.frame(SEGMENT * (n - 1), SEGMENT * n) for n in (1, 3, 4)]
