@@ -20,6 +20,20 @@ def test_a_hole_before_the_header_costs_the_rest_and_the_segment_with_the_header
     assert device.receive(150, 180)
 
 
+def test_a_segment_that_begins_with_the_header_will_do() -> None:
+    device = Document(SIZE)
+    for start, end in ((0, 30), (60, 100), (100, 150)):
+        device.receive(start, end)
+    assert device.receive(150, 180)
+
+
+def test_a_header_of_which_a_part_is_missing_is_lost() -> None:
+    device = Document(SIZE)
+    for start, end in ((0, 102), (110, 150), (150, 220)):
+        device.receive(start, end)
+    assert device.asked == 200
+
+
 def test_the_boundary_is_lost_found_confirmed_and_used_from_the_next_one_on() -> None:
     device = Document(SIZE)
     assert device.receive(0, 90)
@@ -30,6 +44,7 @@ def test_the_boundary_is_lost_found_confirmed_and_used_from_the_next_one_on() ->
     assert not device.confirm(100)
     assert device.confirm(200)
     assert not device.confirm(200)
+    assert not device.receive(0, 90)
     assert not device.receive(230, 260)
     assert not device.receive(260, 310)
     assert device.receive(310, 350)
