@@ -16,10 +16,12 @@ from cocotb_tests.harness import simulate
 from cocotb_tests.streams import Gaps, Sink, Source, StreamRules, never, often, rng_of_test, start
 from model.regs import Cipher, Direction, Opcode, Reason, TlsVersion
 
-INSERT, REMOVE, QUERY = 1, 2, 3  # tls_rx_ops.vh
+INSERT, REMOVE, QUERY, RESYNC = 1, 2, 3, 4  # tls_rx_ops.vh
 PAUSE = 8  # clocks from a frame's last word to its place in line
 COMMAND = ("opcode", "direction", "version", "cipher", "id", "key", "iv")
+PULSES = ("answered", "inserted", "removed", "resynced", "s_key_valid")
 KEY = ("slot", "cipher", "key", "iv")
+OPCODES = (Opcode.ADD, Opcode.ADD, Opcode.DEL, Opcode.RESYNC_RX)
 Fields = dict[str, int]
 Step = tuple[Any, ...]
 
@@ -37,8 +39,8 @@ class Bench:
         self.steps: list[Step] = []
         self.answers: list[tuple[int, int]] = []
         self.used: set[int] = set()
-        self.finds = self.collides = 0
-        self.clock = self.came = self.removal = 0
+        self.finds = self.collides = self.stale = 0
+        self.clock = self.lined = 0  # lined: an entry that frames may be behind, in line
         self.hold = False  # nothing outside comes to an end
         Sink(dut, "m_rsp", ("reason", "id"), self._answer, stall(rng_of_test("answer")))
         Sink(dut, "m_entry", ("op", "id"), self._entry, stall(rng_of_test("entry")))
@@ -50,7 +52,7 @@ class Bench:
         ]
         self.said: list[str] = []  # names of pulses to give
         self.use()
-        for name in ("answered", "found", "collides", "inserted", "removed", "s_key_valid"):
+        for name in (*PULSES, "found", "collides", "stale"):
             getattr(dut, name).value = 0
         cocotb.start_soon(self._others())
 
@@ -69,12 +71,15 @@ class Bench:
             name = self.said.pop(0)
             if name == "answered":
                 dut.found.value, dut.collides.value = self.finds, self.collides
+            if name == "resynced":
+                dut.stale.value = self.stale
             getattr(dut, name).value = 1
             self.steps.append((name,))
             await self.edge
             self.clock += 1
             getattr(dut, name).value = 0
             dut.found.value, dut.collides.value = rng.getrandbits(1), rng.getrandbits(1)
+            dut.stale.value = rng.getrandbits(1)
 
     def _entry(self, word: Fields, _: int) -> None:
         op, number = word["op"], word["id"]
@@ -82,10 +87,12 @@ class Bench:
         if op == INSERT:
             self.used.add(number)
         elif op == REMOVE:
-            self.removal = self.clock
             self.used.discard(number)
+        if op in (REMOVE, RESYNC):
+            self.lined = self.clock
         self.use()
-        self.said.append({QUERY: "answered", INSERT: "inserted", REMOVE: "removed"}[op])
+        said = {QUERY: "answered", INSERT: "inserted", REMOVE: "removed", RESYNC: "resynced"}
+        self.said.append(said[op])
 
     def _key(self, word: Fields, _: int) -> None:
         iv_and_key = (word["key"], word["iv"]) if word["cipher"] else ()
@@ -102,7 +109,7 @@ class Bench:
         wild = [rng.choice(known), rng.randrange(self.conns), self.conns, rng.getrandbits(16)]
         far = rng.choice(known) + self.conns * rng.randrange(1, 8)
         return {
-            "opcode": rng.choice([Opcode.ADD, Opcode.ADD, Opcode.DEL, rng.randrange(16)]),
+            "opcode": rng.choice([*OPCODES, rng.randrange(16)]),
             "direction": int(rng.random() < 0.1),
             "version": rng.getrandbits(1),
             "cipher": rng.choice([1, 2, 1, 2, 1, 2, 0, 3]),
@@ -141,11 +148,18 @@ class Bench:
                 ("s_key_valid",),
                 ("answer", Reason.OK, number),
             ]
+        if opcode == Opcode.RESYNC_RX:
+            if not mine or number not in self.used:
+                return [("answer", Reason.NO_CONNECTION, number)]
+            reason = Reason.STALE if self.stale else Reason.OK
+            return [("entry", RESYNC, number), ("resynced",), ("answer", reason, number)]
         return [("answer", Reason.BAD_ARGUMENT, number)]
 
-    async def do(self, command: Fields, *, found: int = 0, collides: int = 0) -> list[Step]:
+    async def do(
+        self, command: Fields, *, found: int = 0, collides: int = 0, stale: int = 0
+    ) -> list[Step]:
         """Give a command, wait for its answer, and compare all that happened."""
-        self.finds, self.collides = found, collides
+        self.finds, self.collides, self.stale = found, collides, stale
         expected = self.expected(command)
         self.steps = []
         self.commands.send(command)
@@ -159,8 +173,8 @@ class Bench:
         await ClockCycles(self.dut.clk, self.rng.choice([1, 1, 10]))
         assert self.steps == expected
         assert not self.commands.queue, "it was not taken"
-        if ("removed",) in expected:
-            assert self.removal - came >= PAUSE, "frames that came before may be behind it"
+        if ("removed",) in expected or ("resynced",) in expected:
+            assert self.lined - came >= PAUSE, "frames that came before may be behind it"
         for rule in self.rules:
             assert not rule.broken, rule.broken
         return expected
@@ -173,14 +187,18 @@ async def commands_do_what_they_should(dut: Any, idle: Gaps, stall: Gaps) -> Non
     bench = Bench(dut, idle, stall)
     rng = bench.rng
     await start(dut)
-    reasons = {Reason.OK, Reason.BAD_ARGUMENT, Reason.EXISTS, Reason.NO_SPACE, Reason.NO_CONNECTION}
+    reasons = {
+        Reason.OK, Reason.BAD_ARGUMENT, Reason.EXISTS, Reason.NO_SPACE, Reason.NO_CONNECTION,
+        Reason.STALE,
+    }  # fmt: skip
     seen: set[object] = set()
     done_so_far = 0
     while done_so_far < 120 or seen != reasons:
         done_so_far += 1
         found = int(rng.random() < 0.2)
         collides = int(not found and rng.random() < 0.25)
-        done = await bench.do(bench.some(), found=found, collides=collides)
+        stale = rng.getrandbits(1)
+        done = await bench.do(bench.some(), found=found, collides=collides, stale=stale)
         seen.add(done[-1][1])
 
 
@@ -230,6 +248,7 @@ async def an_answer_waits_for_all_that_is_to_be_done(dut: Any) -> None:
         add = bench.some(opcode=Opcode.ADD, direction=0, cipher=2)
         await held(add, 3)
         number = min(bench.used)
+        await held(bench.some(opcode=Opcode.RESYNC_RX, direction=0, id=number), 1)
         await held(bench.some(opcode=Opcode.DEL, direction=0, id=number), 2)
 
 

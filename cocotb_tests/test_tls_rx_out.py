@@ -22,7 +22,7 @@ ID_W = 5
 ADDR_W = 8
 WORDS = 1 << ADDR_W
 LONGEST = 40 * 16  # bytes of a frame that counts its words, here
-FATE = ("id", "found", "csum_good", "reason", "bytes", "ranges", "words")
+FATE = ("id", "found", "csum_good", "reason", "bytes", "ranges", "words", "asks", "ask_seq")
 RANGE = ("from", "to")
 OUT = ("tdata", "tkeep", "tlast", "tuser")
 Fields = dict[str, int]
@@ -63,7 +63,9 @@ class Frame:
             has_connection=bool(fate["found"]),
             decrypted=not fate["reason"],
             checksum_good=bool(fate["csum_good"]),
+            resync_request=bool(fate["asks"]),
             reason=RxPass(fate["reason"]),
+            resync_seq=fate["ask_seq"] if fate["asks"] else 0,
         ).pack()
 
 
@@ -100,6 +102,8 @@ def some(rng: random.Random, size: int | None = None, *, decrypted: bool | None 
         "bytes": rng.getrandbits(14),
         "ranges": len(ranges),
         "words": 0 if size > LONGEST else -(-size // 16),
+        "asks": rng.getrandbits(1),
+        "ask_seq": rng.getrandbits(32),
     }
     return frame
 

@@ -1,7 +1,8 @@
 """tls_rx_verdict: a frame is decrypted unless the XOR of a record's sums and tag says otherwise.
 
 The test plays walk and lane: records of pieces in any order, over frames in any way, of which the
-lane gives the sums in any order and the text in order, each when it likes.
+lane gives the sums in any order and the text in order, each when it likes. Between two pieces of a
+record there may be guesses: they are told right or wrong, and change nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from model.regs import RxPass
 
 ID_W, WINDOW, PART_W = 2, 4, 3
 PARTS = 1 << PART_W
-TEXT, TAG, FRAME, REMOVED = range(4)  # tls_rx_state.vh
+TEXT, TAG, GUESS, FRAME, REMOVED = range(5)  # tls_rx_state.vh
 MASK = (1 << 128) - 1
-SAID = ("found", "csum_good", "reason", "bytes", "ranges", "words")
+SAID = ("found", "csum_good", "reason", "bytes", "ranges", "words", "asks", "ask_seq")
 ITEM = ("kind", "id", "slot", "first", "last", "some", *SAID)
 FATE = ("id", *SAID)
 Fields = dict[str, int]
@@ -74,6 +75,8 @@ class Place:
     pieces: deque[Piece] = field(default_factory=deque)
     good: bool = True
     first: int = 1
+    sum: int = 0  # of those that went
+    error: int = 0
 
 
 class Bench:
@@ -92,6 +95,7 @@ class Bench:
         self.rules = [StreamRules(dut, "m_frame", FATE)]
         self.places: dict[tuple[int, int], Place] = {}
         self.open = True  # the lane gives sums
+        self.guessing = True
         self.clear()
         dut.text_done.value = 0
         cocotb.start_soon(self._lane())
@@ -109,6 +113,7 @@ class Bench:
         self.needs = [0, 0, 0]  # parts, texts and bad tags up to here in the order of items
         self.frames: deque[tuple[Fields, list[int]]] = deque()
         self.bad = self.removed = self.removals = 0
+        self.guesses: deque[int] = deque()
 
     async def _lane(self) -> None:
         dut, rng = self.dut, self.lane_rng
@@ -120,6 +125,9 @@ class Bench:
             self.back += int(dut.returned.value == 1)
             self.bad += int(dut.bad_tag.value == 1)
             self.removed += int(dut.removed.value == 1)
+            if dut.guess_valid.value == 1:
+                assert self.guesses, "a guess too many"
+                assert int(dut.guess_right.value) == self.guesses.popleft()
             if dut.text_done.value == 1:
                 self.placed += 1
             if dut.s_sum_valid.value == 1:
@@ -161,6 +169,9 @@ class Bench:
                 place.good = rng.random() < good
                 place.pieces = deque(record(rng, good=place.good))
                 place.first = 1
+                place.sum = place.error = 0
+            if self.guessing and not place.first and rng.random() < 0.3:
+                self._guess(key, place)
             piece = place.pieces.popleft()
             last = int(not place.pieces)
             self._item(
@@ -168,10 +179,10 @@ class Bench:
                 first=place.first, last=last, some=piece.some,
             )  # fmt: skip
             place.first = 0
+            place.sum ^= piece.value
+            place.error |= piece.error
             if piece.kind == TEXT:
-                self.waiting.append(piece)
-                self.needs[0] += 1
-                self.needs[1] += piece.some
+                self._part(piece)
             else:
                 self.tags.send({"data": piece.value})
             if last and not place.good:
@@ -183,6 +194,22 @@ class Bench:
         if bad and not reason:
             fate["reason"] = int(RxPass.BAD_TAG)
         self.frames.append((fate, list(self.needs)))
+
+    def _part(self, piece: Piece) -> None:
+        self.waiting.append(piece)
+        self.needs[0] += 1
+        self.needs[1] += piece.some
+
+    def _guess(self, key: tuple[int, int], place: Place) -> None:
+        """Guesses of what would make the sum zero; one that does is right."""
+        rng = self.rng
+        for _ in range(rng.choice([1, 1, 3])):
+            value = place.sum ^ rng.choice([0, 0, 1 << rng.choice([0, 127, rng.randrange(128)])])
+            error = int(rng.random() < 0.2)
+            some = rng.getrandbits(1)
+            self._item(kind=GUESS, id=key[0], slot=key[1], first=0, last=0, some=some)
+            self._part(Piece(GUESS, value, error, some))
+            self.guesses.append(int(value == place.sum and not error and not place.error))
 
     def remove(self) -> None:
         """A connection goes."""
@@ -198,6 +225,7 @@ class Bench:
             assert waited < 20_000, f"{len(self.frames)} frames did not come"
         for _ in range(10):
             await self.edge
+        assert not self.guesses
         assert self.back == self.needs[0]
         assert self.bad == self.needs[2]
         assert self.removed == self.removals
@@ -257,6 +285,7 @@ async def frames_wait_for_their_sums_alone(dut: Any) -> None:
 async def three_clocks_a_piece(dut: Any) -> None:
     """And one a frame, when sums and text are there."""
     bench = Bench(dut)
+    bench.guessing = False
     await start(dut)
     bench.frame(0)
     await bench.done()
