@@ -149,9 +149,9 @@ class Path:
 
     def record(self, kind: int, data: bytes) -> tuple[int, int]:
         """The peer's next record: where in the stream it starts and ends."""
-        return self.bytes(self.writer.record(kind, data))
+        return self.send(self.writer.record(kind, data))
 
-    def bytes(self, data: bytes) -> tuple[int, int]:
+    def send(self, data: bytes) -> tuple[int, int]:
         """The peer's next bytes: where in the stream they start and end."""
         start = len(self.stream)
         self.stream += data
