@@ -46,18 +46,19 @@ demo-lane: setup   ## the TLS 1.3 records of RFC 8448, cut up and shuffled, thro
 	SIM=verilator $(BIN)/python -m cocotb_tests.demo
 
 test: setup   ## every test, on both simulators
-	$(PYTEST) $(SPLIT) model host hdl/regs
+	$(PYTEST) $(SPLIT) -m 'not regress' model host hdl/regs
 	SIM=icarus $(PYTEST) $(SPLIT) -m 'not regress' cocotb_tests
 	SIM=verilator $(PYTEST) $(SPLIT) -m 'not regress' cocotb_tests
 model: setup   ## the golden model and the host alone, no simulator
-	$(PYTEST) model host
+	$(PYTEST) -m 'not regress' model host
 sim: setup   ## RTL tests on one simulator; TEST= one of them
 	$(PYTEST) -m '' '$(TEST)'
 vectors: setup   ## a Wycheproof AEAD file through the lane: VECTORS=file.json; without: CAVP, RFC 8448
 	$(BIN)/python -m cocotb_tests.vectors $(VECTORS)
 cosim: setup   ## random traffic into RTL and model, in process: FRAMES=n SEED=n
 	$(BIN)/python -m cocotb_tests.cosim --frames $(FRAMES) --jobs $(JOBS)
-regress: setup   ## the long sweeps, both simulators
+regress: setup   ## the long sweeps, both simulators, and more schedules of frames
+	$(PYTEST) $(SPLIT) -m regress host
 	SIM=icarus $(PYTEST) $(SPLIT) -m regress cocotb_tests
 	SIM=verilator $(PYTEST) $(SPLIT) -m regress cocotb_tests
 
