@@ -18,6 +18,7 @@ import operator
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import sqrt
 from random import Random
 from typing import Final
@@ -33,7 +34,7 @@ from host.regs import Addr, Direction, RxPass
 from host.resync import RxResync
 from host.sweep_check import Difference
 from host.sweep_document import Document, State
-from host.sweep_traffic import HEADERS, RECORD, SEGMENT, Source, Stream, lost, reordered, source
+from host.sweep_traffic import HEADERS, RECORD, Source, Stream, cuts, lost, reordered, source
 
 LOSS: Final = "loss"
 REORDER: Final = "reorder"
@@ -67,6 +68,7 @@ class Point:
         confirm: segments of the stream by which an answer of the host comes late.
         streams, records: so many, with so many records each.
         seed: of data, sequence numbers and chance.
+        align: segments end where records do.
     """
 
     experiment: str
@@ -77,14 +79,14 @@ class Point:
     streams: int
     records: int
     seed: int
+    align: bool = False
 
     def arrivals(self, stream: int) -> list[int]:
         """A stream's segments in the order in which they come; the same for all modes."""
         random = Random(f"{self.seed} {self.experiment} {self.percent} {self.distance} {stream}")
         order = lost if self.experiment == LOSS else reordered
-        return order(
-            random, -(-self.records * RECORD // SEGMENT), self.percent / 100, self.distance
-        )
+        segments = len(cuts(self.records, self.align)) - 1
+        return order(random, segments, self.percent / 100, self.distance)
 
 
 @dataclass(slots=True)
@@ -238,6 +240,7 @@ class _Connection:
         self.outages = Outages()
         self._stream = stream = Stream(text, number, random.getrandbits(32))
         self._arrivals = point.arrivals(number)
+        self._cuts = text.cuts
         self._driver = Late(driver, point.confirm)
         self.decrypted = self.mismatches = 0
         self._tcp = tcp.Receiver(stream.seq)
@@ -262,7 +265,7 @@ class _Connection:
         """That frame as it came from the device; whether the boundary was lost with it."""
         self.decrypted += got.decrypted
         unknown = got.reason is RxPass.OUT_OF_SYNC
-        place = self._arrivals[turn] * SEGMENT
+        place = self._cuts[self._arrivals[turn]]
         self.outages.frame(place, decrypted=got.decrypted, unknown=unknown, lost=lost)
         seq = self._stream.seq + place & tcp.MASK
         self.ktls.receive(self._tcp.receive(seq, got.data[HEADERS:], got.decrypted))
@@ -287,7 +290,7 @@ def _offloaded(
     point: Point, numbers: range, device: Device, driver: Driver, burst: int, result: Result
 ) -> None:
     """So many streams at a time."""
-    text = source(point.records, point.seed)
+    text = source(point.records, point.seed, point.align)
     connections = [_Connection(point, number, text, driver) for number in numbers]
     bursts = [connections[at : at + burst] for at in range(0, len(connections), burst)]
     losses = _losses(device)
@@ -332,16 +335,16 @@ def _documented(point: Point) -> Result:
 
 
 def _document_stream(point: Point, arrivals: Sequence[int], result: Result) -> None:
-    device, stack, outages = Document(RECORD), _Parser(len(arrivals)), Outages()
+    places = cuts(point.records, point.align)
+    device, stack, outages = Document(RECORD), _Parser(places), Outages()
     answers: deque[tuple[int, int]] = deque()  # before which frame, to which header
     marks = [False] * len(arrivals)
-    size = point.records * RECORD
     for turn, segment in enumerate(arrivals):
         while answers and answers[0][0] <= turn:
             result.by_host += device.confirm(answers.popleft()[1])
         was, asked = device.state, device.asked
-        place = segment * SEGMENT
-        marks[segment] = decrypted = device.receive(place, min(place + SEGMENT, size))
+        place = places[segment]
+        marks[segment] = decrypted = device.receive(place, places[segment + 1])
         lost = was is State.OFFLOADING and device.state is not State.OFFLOADING
         outages.frame(
             place, decrypted=decrypted, unknown=device.state is not State.OFFLOADING, lost=lost
@@ -352,7 +355,7 @@ def _document_stream(point: Point, arrivals: Sequence[int], result: Result) -> N
         if (header := stack.receive(segment)) is not None:
             answers.append((turn + 1 + point.confirm, header))
         result.lost += lost
-    result.kinds.append(_kinds(marks, point.records))
+    result.kinds.append(_kinds(marks, places))
     result.outages += outages.lengths
     result.frames += len(arrivals)
     result.decrypted += sum(marks)
@@ -361,25 +364,26 @@ def _document_stream(point: Point, arrivals: Sequence[int], result: Result) -> N
 class _Parser:
     """The host's stack, as far as it answers: it comes to a header when all before it is there."""
 
-    def __init__(self, segments: int) -> None:
+    def __init__(self, places: Sequence[int]) -> None:
         self.request: int | None = None
-        self._came = bytearray(segments + 1)
+        self._places = places
+        self._came = bytearray(len(places))
         self._next = 0  # segment that has not come
 
     def receive(self, segment: int) -> int | None:
         """Take a segment; the header that was asked about, if it is there now."""
         self._came[segment] = 1
         self._next = self._came.index(0, self._next)
-        if self.request is None or self._next * SEGMENT < self.request + _PREFIX:
+        if self.request is None or self._places[self._next] < self.request + _PREFIX:
             return None
         header, self.request = self.request, None
         return header
 
 
-def _kinds(marks: Sequence[bool], records: int) -> Counter[Kind]:
+def _kinds(marks: Sequence[bool], places: Sequence[int]) -> Counter[Kind]:
     """Records by how their segments came."""
-    kinds: Counter[Kind] = Counter()
-    for start in range(0, records * RECORD, RECORD):
-        of_record = set(marks[start // SEGMENT : (start + RECORD - 1) // SEGMENT + 1])
-        kinds[_KIND[frozenset(of_record)]] += 1
-    return kinds
+    found: dict[int, set[bool]] = {}
+    for mark, (start, end) in zip(marks, pairwise(places), strict=True):
+        for record in range(start // RECORD, (end - 1) // RECORD + 1):
+            found.setdefault(record, set()).add(mark)
+    return Counter(_KIND[frozenset(each)] for each in found.values())

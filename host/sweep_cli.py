@@ -70,6 +70,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argpar
         help="loss: frames of the stream between it and the retransmission "
         f"(default: {DISTANCE[LOSS]}); reorder: those that an early frame overtakes "
         f"(default: {DISTANCE[REORDER]})")  # fmt: skip
+    add("--align", action="store_true",
+        help="segments end where records do, as when the sender's window is small")  # fmt: skip
     add("--confirm", type=_number, metavar="N", default=CONFIRM,
         help="frames of the stream by which answers of the host are late "
         "(default: %(default)s)")  # fmt: skip
@@ -128,6 +130,7 @@ def _points(options: argparse.Namespace, usual: Size) -> list[Point]:
             streams=options.streams or usual.streams,
             records=options.records or usual.records,
             seed=options.seed,
+            align=options.align,
         )
         for percent in options.percent or usual.percents or PUBLISHED[options.experiment]
         for mode in modes

@@ -7,7 +7,8 @@ Pismenny et al., "Autonomous NIC Offloads", ASPLOS 2021, 4.3 and figures 7, 8):
 
     OFFLOADING  the next segment is decrypted. Any other passes; nothing changes if it is older, or
                 ends before the next record header. If it has that header, the device goes on behind
-                it. If it begins behind the header, the boundary is lost.
+                it, and decrypts it if the header comes first in it. If it begins behind the header,
+                the boundary is lost.
     SEARCHING   for a header, also one that is cut in two by segments that follow one another.
     TRACKING    one was found, the host was asked, and from header to header the lengths are
                 followed. A segment that begins behind the next one of them: search again. With the
@@ -60,8 +61,9 @@ class Document:
             if start < self._expected or end <= self._header:
                 return False
             if start <= self._header:
+                begins = start == self._header
                 self._go_on(end)
-                return False
+                return begins
             self.state = State.SEARCHING
         seen = max(0, start - _SPLIT * follows)
         if self.state is State.TRACKING:

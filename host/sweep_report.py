@@ -16,7 +16,6 @@ from host.sweep import LOSS, REORDER, Result
 from host.sweep_published import Records
 from host.sweep_traffic import RECORD, SEGMENT
 
-TOUCHED: Final = 1 + (RECORD - 1) / SEGMENT  # segments that a record lies in, on average
 PUBLISHED: Final[Mapping[str, Mapping[float, Records]]] = {
     LOSS: sweep_published.LOSS,
     REORDER: sweep_published.REORDER,
@@ -35,12 +34,13 @@ class Row:
     cells: tuple[str, ...]
 
 
-def bound(percent: float) -> float:
+def bound(percent: float, align: bool) -> float:
     """Percent of the records none of whose segments is lost, or comes early.
 
     No device that needs its segments in order decrypts more.
     """
-    return 100.0 * math.pow(1 - percent / 100, TOUCHED)
+    touched = math.ceil(RECORD / SEGMENT) if align else 1 + (RECORD - 1) / SEGMENT  # on average
+    return 100.0 * math.pow(1 - percent / 100, touched)
 
 
 def report(results: Sequence[Result], device: str) -> dict[str, Any]:
@@ -55,9 +55,13 @@ def report(results: Sequence[Result], device: str) -> dict[str, Any]:
         "streams": point.streams,
         "records": point.records,
         "seed": point.seed,
+        "align": point.align,
         "device": device,
         "points": [_dictionary(result) for result in results],
-        "bound": [{"percent": percent, "full": round(bound(percent), 2)} for percent in percents],
+        "bound": [
+            {"percent": percent, "full": round(bound(percent, point.align), 2)}
+            for percent in percents
+        ],
         "published": [{"percent": x, **published[x]._asdict()} for x in published],
         "source": sweep_published.SOURCE,
     }

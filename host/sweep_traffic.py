@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 from heapq import heappop, heappush
+from itertools import pairwise
 from random import Random
 from typing import Final
 
@@ -29,16 +30,29 @@ _TIMESTAMPS: Final = bytes([1, 1, 8, 10]) + bytes(8)
 _SERVER_PORT: Final = 443
 
 
+def cuts(records: int, align: bool) -> list[int]:
+    """Where in the stream segments begin, and where the last one ends.
+
+    All are as long as they can be; with `align`, a record's last one ends with it.
+    """
+    size = records * RECORD
+    if not align:
+        return [*range(0, size, SEGMENT), size]
+    starts = range(0, size, RECORD)
+    return [start + at for start in starts for at in range(0, RECORD, SEGMENT)] + [size]
+
+
 class Source:
     """What every stream of a run sends: so many records, and their keys.
 
     Attributes:
         info: keys and the number of the first record, as the receiver gets them.
         text: the application's data.
+        cuts: where its segments begin, and where the last one ends.
         pieces: the stream, cut into segments.
     """
 
-    def __init__(self, records: int, seed: int) -> None:
+    def __init__(self, records: int, seed: int, align: bool = False) -> None:
         random = Random(f"source {seed}")
         key, salt = random.randbytes(16), random.randbytes(4)
         self.records = records
@@ -54,7 +68,8 @@ class Source:
             length = RECORD - HEADER
             wire += struct.pack(">BHH", ContentType.DATA, Version.TLS_1_2, length) + nonce
             wire += gcm.encrypt(salt + nonce, text, aad)
-        self.pieces = [bytes(wire[at : at + SEGMENT]) for at in range(0, len(wire), SEGMENT)]
+        self.cuts = cuts(records, align)
+        self.pieces = [bytes(wire[start:end]) for start, end in pairwise(self.cuts)]
         self._sums = [int.from_bytes(each + b"\0" * (len(each) % 2)) for each in self.pieces]
         self._sums = [each % 0xFFFF for each in self._sums]
 
@@ -64,9 +79,9 @@ class Source:
 
 
 @lru_cache(maxsize=1)
-def source(records: int, seed: int) -> Source:
+def source(records: int, seed: int, align: bool) -> Source:
     """The same one again, as long as the same is wanted."""
-    return Source(records, seed)
+    return Source(records, seed, align)
 
 
 class Stream:
@@ -87,7 +102,7 @@ class Stream:
     def frame(self, segment: int) -> bytes:
         """The frame with that segment, without FCS."""
         payload = self._source.pieces[segment]
-        seq = self.seq + segment * SEGMENT & MASK
+        seq = self.seq + self._source.cuts[segment] & MASK
         tcp = self._ports + seq.to_bytes(4) + self._rest
         length = len(tcp) + len(payload)
         pseudo = self._addresses + struct.pack(">HH", 6, length)

@@ -20,7 +20,7 @@ def point(
     experiment: str = LOSS, percent: float = 0, mode: str = "order-free", **others: int
 ) -> Point:
     numbers = {"distance": 4, "confirm": 40, "streams": 3, "records": 6, "seed": 1} | others
-    return Point(experiment, percent, mode=mode, **numbers)
+    return Point(experiment, percent, mode=mode, **numbers, align=False)
 
 
 def test_modes_have_the_same_arrivals_and_streams_have_not() -> None:
@@ -75,6 +75,14 @@ def test_a_document_of_reordering_is_where_the_published_one_is() -> None:
         assert result.outage
         assert 40 < result.outage < 300
         assert result.lost >= result.by_host > 0
+
+
+def test_a_document_of_loss_is_where_the_published_one_is_if_segments_end_with_records() -> None:
+    for percent, published in ((1, 89.0), (2, 79.0), (5, 56.4)):
+        result = measure(
+            Point(LOSS, percent, 4, "document", 0, streams=20, records=200, seed=1, align=True)
+        )
+        assert abs(result.percent(Kind.DECRYPTED) - published) < 4
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:

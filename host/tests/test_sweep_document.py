@@ -22,9 +22,8 @@ def test_a_hole_before_the_header_costs_the_rest_and_the_segment_with_the_header
 
 def test_a_segment_that_begins_with_the_header_will_do() -> None:
     device = Document(SIZE)
-    for start, end in ((0, 30), (60, 100), (100, 150)):
-        device.receive(start, end)
-    assert device.receive(150, 180)
+    marks = [device.receive(*each) for each in ((0, 30), (60, 100), (100, 150), (150, 180))]
+    assert marks == [True, False, True, True]
 
 
 def test_a_header_of_which_a_part_is_missing_is_lost() -> None:

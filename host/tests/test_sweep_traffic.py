@@ -7,7 +7,7 @@ import pytest
 
 from host import ktls, tcp
 from host.packet import parse
-from host.sweep_traffic import HEADERS, SEGMENT, Source, Stream, lost, reordered
+from host.sweep_traffic import HEADERS, RECORD, SEGMENT, Source, Stream, cuts, lost, reordered
 
 
 class Chance(Random):
@@ -51,8 +51,15 @@ def test_every_segment_arrives_once(order: object) -> None:
     assert arrived != sorted(arrived) == list(range(2000))
 
 
-def test_frames_are_whole_and_the_stack_reads_them() -> None:
-    source = Source(3, seed=7)
+def test_where_segments_begin() -> None:
+    assert cuts(2, align=False) == [*range(0, 2 * RECORD, SEGMENT), 2 * RECORD]
+    one = list(range(0, RECORD, SEGMENT))
+    assert cuts(2, align=True) == one + [RECORD + at for at in one] + [2 * RECORD]
+
+
+@pytest.mark.parametrize("align", [False, True])
+def test_frames_are_whole_and_the_stack_reads_them(align: bool) -> None:
+    source = Source(3, 7, align)
     stream = Stream(source, 300, seq=0xFFFF_F000)
     order, stack = tcp.Receiver(stream.seq), ktls.Receiver(source.info, stream.seq, Counter())
     for segment in range(len(source.pieces)):
@@ -67,7 +74,6 @@ def test_frames_are_whole_and_the_stack_reads_them() -> None:
             stream.flow.remote_port,
         )
         stack.receive(order.receive(packet.segment.seq, frame[HEADERS:], False))
-    assert [len(each) for each in source.pieces[:-1]] == [SEGMENT] * (len(source.pieces) - 1)
     message = stack.recv()
     assert message
     assert message.data == source.text
