@@ -97,7 +97,7 @@ class RxResync:
 
     @property
     def gone_by(self) -> bool:
-        """What is asked will never be answered: the stack is past that place.
+        """What is asked will never be answered: the stack has been at that place, or is past it.
 
         It is the driver that looks, as it can in a kernel, where it has the socket (`copied_seq`)
         and the request: the stack says nothing of a place that is no header.
@@ -106,8 +106,8 @@ class RxResync:
         if request is None or request.length is not None or self._parsed is None:
             return False
         if self.type is ResyncType.DRIVER_REQ:
-            return distance(self._parsed, request.seq - (HEADER - 1)) > 0
-        return request.seq not in self._log and distance(self._parsed, request.seq) > 0
+            return distance(self._parsed, request.seq - (HEADER - 1)) >= 0
+        return request.seq not in self._log and distance(self._parsed, request.seq) >= 0
 
     # -- the stack's ------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ FLOW = Flow(b"\x0a\0\0\x01", 50000, b"\x0a\0\0\x02", 443)
 INFO = CryptoInfo(Version.TLS_1_3, CipherType.AES_GCM_128, bytes(8), bytes(16), bytes(4), bytes(8))
 CONTEXT = 3
 SIZE = 1000  # of a frame's payload
+FRAMES = PATIENCE_BYTES // SIZE + 1  # more bytes than an answer is waited for
 SYNC, ASYNC, HINT = ResyncType.DRIVER_REQ, ResyncType.DRIVER_REQ_ASYNC, ResyncType.CORE_NEXT_HINT
 REQUEST, WITHDRAWN = Event.RESYNC_REQUEST, Event.RESYNC_WITHDRAWN
 
@@ -176,6 +177,19 @@ def test_withdrawing_what_is_not_pending_any_more_does_nothing() -> None:
     assert host.device.commands == [(Answer.ACCEPT, 12_500, 8)]
 
 
+@pytest.mark.parametrize("kind", [SYNC, ASYNC])
+def test_an_answer_is_for_the_place_that_is_asked_about_and_once(kind: ResyncType) -> None:
+    host = Host(kind)
+    host.receive(10_200)
+    place = 10_200 + 4 * (kind is SYNC)
+    for seq in (place - 4, place - 1, place + 1, place + 4, place, place):
+        host.driver.tls_dev_resync(CONTEXT, Direction.RX, seq, 7)
+    assert host.device.commands == [(Answer.ACCEPT, 10_200, 7)]
+    assert host.driver.stats()["rx_tls_resync_discard"] == 5
+    host.receive(*[None] * FRAMES, now=9 * PATIENCE_TIME)
+    assert len(host.device.commands) == 1
+
+
 def test_it_may_be_asked_again() -> None:
     host = Host(SYNC)
     host.receive(10_200, withdrawn=10_200)
@@ -268,8 +282,6 @@ def test_without_a_stack_the_device_gets_its_reject() -> None:
 
 
 # -- rejecting ----------------------------------------------------------------------------------
-
-FRAMES = PATIENCE_BYTES // SIZE + 1  # more bytes than are waited for
 
 
 @pytest.mark.parametrize("kind", [SYNC, ASYNC])

@@ -187,13 +187,15 @@ def test_a_request_can_be_cancelled() -> None:
 
 def test_a_new_span_forgets_the_one_before() -> None:
     resync = stack(ResyncType.DRIVER_REQ_ASYNC)
-    resync.request_start(0, 1000)
-    for number in range(3):
-        parse(resync, number * SIZE, number)
-    resync.request_start(300, 1000)
-    parse(resync, 300, 3)
-    resync.request_end(300)
-    assert parse(resync, 400, 4) == Resync(300, 3)
+    resync.request_start(0, 10_000)
+    coming = records()
+    for _ in range(ASYNC_LOGMAX):
+        parse(resync, *next(coming))
+    place = next(coming)
+    resync.request_start(place[0], 1000)
+    parse(resync, *place)
+    resync.request_end(place[0])
+    assert parse(resync, *next(coming)) == Resync(*place)
 
 
 def test_a_device_that_never_says_which_is_not_waited_for() -> None:
@@ -236,7 +238,7 @@ def test_a_synchronous_request_goes_by_with_the_next_header(start: int) -> None:
     resync = stack(ResyncType.DRIVER_REQ)
     for place, gone in ((start - 1, True), (start + 1, False), (start + SIZE + 1, False)):
         resync.request(place + 4 & 0xFFFF_FFFF)
-        parse(resync, start, 7)
+        assert parse(resync, start, 7) is None
         assert resync.gone_by is gone
     parse(resync, start + SIZE & 0xFFFF_FFFF, 8)
     assert not resync.gone_by
@@ -255,6 +257,19 @@ def test_what_was_answered_or_never_asked_has_not_gone_by() -> None:
     parse(resync, 1000, 7)
     parse(resync, 1100, 8)
     assert not resync.gone_by
+
+
+@pytest.mark.parametrize("kind", [ResyncType.DRIVER_REQ, ResyncType.DRIVER_REQ_ASYNC])
+def test_a_header_that_was_parsed_before_it_was_asked_about(kind: ResyncType) -> None:
+    resync = stack(kind)
+    parse(resync, 1000, 7)
+    if kind is ResyncType.DRIVER_REQ:
+        resync.request(1004)
+    else:
+        resync.request_start(1000, 100)
+        resync.request_end(1000)
+    assert resync.gone_by
+    assert parse(resync, 1100, 8) is None
 
 
 def test_an_asynchronous_request_goes_by_when_it_is_not_in_the_log() -> None:
