@@ -276,7 +276,7 @@ class Boundary:
             or noted not in self.chains
             or noted is pending
             or (pending and (pending.start - noted.start) % SEQ < HALF)
-            or (self_confirm and noted.count < 2)
+            or (self_confirm and self.failed < FAILURES and noted.count < 2)
         ):
             return False, None
         self.pending = noted
