@@ -361,6 +361,21 @@ def test_a_header_in_a_frame_that_is_too_long_for_the_device(
     assert report.counters["event_lost"] == 0
 
 
+@pytest.mark.parametrize(("step", "rejected"), [(1, False), (100_000_000, True)])
+def test_the_time_is_that_of_the_capture(step: int, rejected: bool) -> None:
+    """A header is sent again only after more bytes, and perhaps longer, than a driver waits."""
+    session = Session()
+    tcp = connection(session)
+    before = len(tcp.frames)
+    wire = b"".join(session.writers[SERVER].record(DATA, TEXT[:9978]) for _ in range(8))
+    tcp.send(SERVER, wire, 1000)
+    tcp.frames.insert(before + 70, tcp.frames.pop(before + 10))  # the start of the second
+    frames = [Captured(step * n, frame) for n, frame in enumerate(tcp.frames)]
+    report, _ = replay(frames, session.key_log, self_confirm=False)
+    assert only(report).rx.sha256 == sha256(TEXT[:9978] * 8)
+    assert (report.counters["rx_tls_resync_nak"] > 0) is rejected
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_frames_go_one_by_one_while_something_is_out_of_the_ordinary(lost: bool) -> None:
     """From the one behind the gap until one is decrypted again; the others as by interrupt."""
