@@ -251,7 +251,7 @@ wire [CHAIN_W-1:0]       noted  = makes ? free : track_chain_q;
 wire [31:0]              older = start_q[pending_chain_q] - start_q[made_chain_q];
 assign m_asks = lost && made_q
              && (!pending_q || (pending_chain_q != made_chain_q && older[31]))
-             && (!self_confirm || count_q[made_chain_q] >= 28'd2);
+             && (!self_confirm || failed_q == 2'd3 || count_q[made_chain_q] >= 28'd2);
 assign m_chain_start = start_q[made_chain_q];
 
 // a chain is dropped

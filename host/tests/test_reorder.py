@@ -140,17 +140,7 @@ def test_the_device_confirms_by_itself(version: Version, kind: ResyncType) -> No
     assert read_as_in_software(made)
 
 
-LATE = "the device asks about the first of two headers, and the stack is past that by then"
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(SYNC, marks=pytest.mark.xfail(strict=True, reason=LATE)),
-        pytest.param(ASYNC, marks=pytest.mark.xfail(strict=True, reason=LATE)),
-        HINT,
-    ],
-)
+@pytest.mark.parametrize("kind", [SYNC, ASYNC, HINT])
 def test_when_trials_are_used_up(kind: ResyncType) -> None:
     """More records pass the device by than it tries numbers: three trials fail, then it asks."""
     made = path(Setting(resync=kind, self_confirm=True), 2000, *[300] * 70, *[2000] * 60)
