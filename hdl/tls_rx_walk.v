@@ -523,7 +523,7 @@ always @(posedge clk) begin
         ST_EMPTY: if (room) begin
             fresh_q <= 1'b0;
             dirty_q <= 1'b1;
-            state_q <= trying_q ? ST_RUN : passing_q ? ST_PLACE : ST_STEP;
+            state_q <= trying_q ? (x_q < y_q ? ST_RUN : ST_KEEP) : passing_q ? ST_PLACE : ST_STEP;
         end
         ST_SCAN:  state_q <= ST_SCANS;
         ST_SCANS: begin
@@ -621,7 +621,7 @@ always @(posedge clk) begin
             dirty_q   <= 1'b1;
             trying_q  <= 1'b1;
             if (started_reach[31] || started_reach <= {27'd0, prefix_bytes})
-                state_q <= trial ? ST_KEEP : ST_ASK;
+                state_q <= !trial ? ST_ASK : started_empty ? ST_EMPTY : ST_KEEP;
             else begin
                 advance(to_started);
                 state_q <= !trial ? ST_ASK : started_empty ? ST_EMPTY : ST_RUN;
