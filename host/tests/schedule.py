@@ -19,12 +19,11 @@ from host.device_model import ModelDevice
 from host.driver import Driver
 from host.ktls import Kind, Message
 from host.packet import Flow
-from host.regs import Answer, Direction
+from host.regs import Answer, Direction, Reason
 from host.resync import ResyncType, RxResync
 from host.tests.wire import ACK, DATA, SERVER, Tcp, Writer
 
 FLOW = Flow(b"\x0a\0\0\x01", 50000, b"\x0a\0\0\x02", 443)
-LOCAL = 0, FLOW.local_port
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,14 @@ class Late:
             else:
                 self.driver.tls_dev_resync(context, Direction.RX, seq, number)
 
+    def wrong(self, seq: int) -> None:
+        """The device is told a wrong number for the record there, and that none is."""
+        seq &= tcp.MASK
+        for answer in Answer:
+            assert self.driver._resync_rx(self.context, answer, seq, 12345) is Reason.STALE
+
     def again(self) -> None:
-        """What was said last is said again, to the device itself; and what never can be right."""
+        """What was said last is said again, to the device itself."""
         if self.told and self.driver.resync is not ResyncType.DRIVER_REQ:
             self.driver._resync_rx(self.context, Answer.ACCEPT, *self.told[-1])
         elif self.told:

@@ -10,6 +10,7 @@ answers that are late, missing or said again, and payloads full of header look-a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
@@ -35,11 +36,13 @@ LAST: Final = 2 * MSS - 40  # bytes of a record, then: two frames each
 # both limits are exceeded. Then a header is found, another if it asks only about two, and answered.
 _WAITING: Final = 16413 // MSS // 2 + 1
 _REJECTED: Final = max(PATIENCE_BYTES // MSS, PATIENCE_TIME // STEP) // 2 + 1
-BOUND: Final = {
-    ResyncType.DRIVER_REQ: _WAITING + _REJECTED + 4,
-    ResyncType.DRIVER_REQ_ASYNC: _WAITING + _REJECTED + 4,
-    ResyncType.CORE_NEXT_HINT: 33,  # the second point behind RECORDS at which a hint is given
-}
+
+
+def bound(kind: ResyncType, silent: int) -> int:
+    """Of these records, when so many answers are lost."""
+    if kind is ResyncType.CORE_NEXT_HINT:
+        return (33, 65)[silent]  # the second and third point behind RECORDS at which one is given
+    return _WAITING + (1 + silent) * (_REJECTED + 4)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Plan:
         steps: time between interrupts, in nanoseconds.
         again: after which interrupts an answer is said again.
         delays: of answers.
+        silent: answers that are lost when nothing else is any more.
     """
 
     setting: Setting
@@ -76,6 +80,7 @@ class Plan:
     steps: list[int]
     again: list[bool]
     delays: list[int | None]
+    silent: int
 
 
 def plans(resync: ResyncType, self_confirm: bool) -> st.SearchStrategy[Plan]:
@@ -109,6 +114,7 @@ def plans(resync: ResyncType, self_confirm: bool) -> st.SearchStrategy[Plan]:
         steps=st.lists(st.sampled_from([0, STEP, 9 * STEP]), min_size=1, max_size=5),
         again=st.lists(st.booleans(), min_size=1, max_size=5),
         delays=st.lists(st.none() | st.integers(0, 9), max_size=9),
+        silent=st.sampled_from([0, 0, 1]),
     )
 
 
@@ -177,7 +183,7 @@ def run(plan: Plan) -> None:
         if next(again):
             path.late.again()
     if not plan.broken:
-        came_back(path)
+        came_back(path, plan.silent)
     wanted, error = in_software(path)
     assert (joined(path.read), path.error) == (joined(wanted), error)
     if not plan.broken:
@@ -186,13 +192,16 @@ def run(plan: Plan) -> None:
         assert path.driver.stats()["rx_tls_err"] == 0
 
 
-def came_back(path: Path) -> None:
-    """The peer goes on, and nothing goes wrong any more."""
-    path.late.delays.clear()
+def came_back(path: Path, silent: int) -> None:
+    """The peer goes on, and nothing goes wrong any more but that answers are lost."""
+    path.late.delays = deque([None] * silent)
     path.late.frame(99)
-    bound = BOUND[path.setting.resync]
-    assert any(keep_sending(path) for _ in range(bound + 1)), f"encrypted for {bound} records"
-    assert all(keep_sending(path) for _ in range(3))
+    limit = bound(path.setting.resync, silent)
+    assert any(keep_sending(path) for _ in range(limit + 1)), f"encrypted for {limit} records"
+    for _ in range(3):
+        path.late.again()  # and now it does nothing
+        path.late.wrong(path.setting.seq + len(path.stream))
+        assert keep_sending(path)
 
 
 def keep_sending(path: Path) -> bool:
