@@ -47,7 +47,7 @@ class Size:
     percents: tuple[float, ...]  # none: those that are published
 
 
-FULL: Final = Size(32, 256, ())
+FULL: Final = Size(16, 256, ())
 SMALL: Final = Size(16, 40, (0, 1, 2, 5))  # the RTL is slow
 
 
