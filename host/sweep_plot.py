@@ -32,6 +32,7 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
     _full(full, report)
     _outage(outage, report)
     title = TITLE[report["experiment"]].format(**report)
+    title += "; segments end with records" * report["align"]
     figure.suptitle(f"{title}; the host's answer {report['confirm']} frames late")
     for axes in (full, outage):
         axes.set_xlabel(AXIS[report["experiment"]])
