@@ -1,6 +1,7 @@
-"""tls_rx_walk against model.rx_walk: random segments of random records, connections in turn.
+"""tls_rx_walk against model.rx_search and rx_walk: random segments of random records.
 
-The test plays the memory of connections and records, the buffer, and the takers of what goes out.
+The test plays the memory of connections and records, the buffer, the takers of what goes out, and
+the verdict's word for guesses; connections take turns.
 What the walk stores it gets back as it was; nothing is known here of how it is laid out but that
 the lowest bits of a connection are the place of its youngest record.
 """
@@ -9,8 +10,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections import Counter
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cocotb
@@ -18,47 +19,91 @@ import pytest
 from cocotb.triggers import Event, RisingEdge
 
 from cocotb_tests.harness import simulate
+from cocotb_tests.peer import Peer, Stream, some_first
 from cocotb_tests.streams import Gaps, Sink, StreamRules, never, often, rng_of_test, start
-from model.regs import RxPass, TlsVersion
-from model.rx_walk import HEADER, LENGTHS, PREFIX, SEQ, TAG, WIRE_VERSION, Record, Walk, Walked
+from model.regs import Answer, Reason, RxPass, TlsVersion
+from model.regs import Counter as CounterOf
+from model.regs import Event as EventOf
+from model.rx_search import Boundary, Chain, Followed, Notice
+from model.rx_walk import (
+    HEADER,
+    LENGTHS,
+    NUMBERS,
+    PREFIX,
+    SEQ,
+    TAG,
+    WIRE_VERSION,
+    Complete,
+    Record,
+    Walk,
+    Walked,
+)
 
 ID_W = 2
 ADDR_W = 15
 RUNS = 4
-TEXT, TAG_ITEM, FRAME, REMOVED = range(4)  # tls_rx_state.vh
+GUESSES = 64
+TEXT, TAG_ITEM, GUESS, FRAME, REMOVED = range(5)  # tls_rx_state.vh
 SENT = (
-    "needs", "insert", "remove", "same", "id", "found", "csum_good", "reason", "addr", "offset",
-    "bytes", "words", "seq", "conn", "rec",
+    "needs", "insert", "remove", "resync", "same", "id", "found", "csum_good", "reason", "addr",
+    "offset", "bytes", "words", "seq", "conn", "rec",
 )  # fmt: skip
 PIECE = ("is_tag", "id", "addr", "bytes", "place", "version", "type", "number", "nonce", "len")
 ITEM = (
     "kind", "id", "slot", "first", "last", "some",
-    "found", "csum_good", "reason", "bytes", "ranges", "words",
+    "found", "csum_good", "reason", "bytes", "ranges", "words", "asks",
 )  # fmt: skip
 RANGE = ("from", "to")
 # what a walk says; WINDOW_FULL and BAD_RECORD, too, in tests of their own
 REASONS = {
     RxPass.NONE, RxPass.OUT_OF_SYNC, RxPass.OVERLAP, RxPass.PARTIAL, RxPass.BAD_RECORD,
 }  # fmt: skip
+NEW = ("new_version", "new_seq", "new_record", "new_accept")
 Fields = dict[str, int]
 
 
-class Traced(Walk):
+@dataclass
+class Step:
+    """What is hashed of a frame before it is walked: bytes [first, last) of a record.
+
+    Attributes:
+        at: of the first byte, in the frame.
+        open: records at that time, the trial too.
+        guesses: first the trial's number is taken out of its sum, then these are tried.
+        empty: the record's text, which has no bytes.
+    """
+
+    record: Record
+    open: tuple[Record, ...]
+    first: int = 0
+    last: int = 0
+    at: int = 0
+    guesses: tuple[bool, ...] = ()
+    empty: bool = False
+
+
+class TracedWalk(Walk):
     """The model's walk, which also tells which records it opened."""
 
-    opened: list[Record]
+    def __init__(self, version: TlsVersion, seq: int, number: int, window: int) -> None:
+        super().__init__(version, seq, number, window=window, runs=RUNS)
+        self.opened: list[Record] = []  # while walking
+        self.passed: list[Record] = []  # else
+        self._walking = False
 
-    def _join_prefix(self, joined: bytes, *, has_reason: bool) -> bool:
-        number = self.number
-        done = super()._join_prefix(joined, has_reason=has_reason)
-        if self.number != number:
-            self.opened.append(self._open[-1].record)
-        return done
+    def walk(
+        self, seq: int, payload: bytes, *, avoid_partials: bool, reason: RxPass = RxPass.NONE
+    ) -> Walked:
+        """As it is."""
+        self._walking = True
+        walked = super().walk(seq, payload, avoid_partials=avoid_partials, reason=reason)
+        self._walking = False
+        return walked
 
-    def trace(self, seq: int, payload: bytes, *, avoid_partials: bool) -> Walked:
-        """As `walk`; what it opened is in `opened`."""
-        self.opened = []
-        return self.walk(seq, payload, avoid_partials=avoid_partials)
+    def open(self, prefix: bytes, *, partial: bool) -> None:
+        """As it is."""
+        super().open(prefix, partial=partial)
+        (self.opened if self._walking else self.passed).append(self._open[-1].record)
 
     @property
     def records(self) -> list[Record]:
@@ -78,56 +123,109 @@ class Traced(Walk):
         return found
 
 
-@dataclass
-class Stream:
-    """What a peer sends: bytes from a sequence number on, records one after the other."""
+class Traced(Boundary):
+    """The model, which also tells what it took for trials, and in which order with the rest."""
 
-    version: TlsVersion
-    first: int
-    data: bytearray
-    rng: random.Random
-    marks: list[int] = field(default_factory=list)  # where something starts or ends
+    walk: TracedWalk
+    trials = 0
 
-    def grow(self) -> None:
-        """Add a record."""
-        lengths = LENGTHS[self.version]
-        kind = self.rng.random()
-        least = lengths.start
-        length = least + self.rng.choice([0, 1, 2, self.rng.randrange(40), self.rng.randrange(200)])
-        if kind < 0.02:
-            length = self.rng.choice([lengths.stop - 1, self.rng.choice(lengths)])
-        at = len(self.data)
-        prefix = PREFIX[self.version]
-        end = at + HEADER + length
-        self.marks += [at, at + HEADER, at + prefix, end - TAG, end]
-        self.data += bytes([self.rng.randint(20, 23)]) + WIRE_VERSION + length.to_bytes(2)
-        self.data += self.rng.randbytes(length)
+    def __init__(self, walk: TracedWalk, rng: random.Random) -> None:
+        super().__init__(walk, self._prove)
+        self.steps: list[Step] = []
+        self.trial_record: Record | None = None
+        self.numbers: dict[Record, int] = {}  # of trials: what `number` was when they began
+        self.started: Counter[str] = Counter()
+        self._rng = rng
 
-    def bytes_at(self, place: int, count: int) -> bytes:
-        """So many from a place; before the first one there is noise."""
-        while place + count > len(self.data):
-            self.grow()
-        if place < 0:
-            return self.rng.randbytes(-place) + bytes(self.data[: max(count + place, 0)])
-        return bytes(self.data[place : place + count])
+    def trace(
+        self, seq: int, payload: bytes, *, avoid_partials: bool, self_confirm: bool
+    ) -> Followed:
+        """As `receive`; what else came of it is in `steps` and `walk.opened`."""
+        self.steps.clear()
+        self.walk.opened.clear()
+        self.walk.passed.clear()
+        return self.receive(seq, payload, avoid_partials=avoid_partials, self_confirm=self_confirm)
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """Those that have places in the window."""
+        one = (self.trial_record,) if self.trial and self.trial_record else ()
+        return (*self.walk.records, *one)
+
+    def _start_trial(self, start: int, prefix: bytes) -> Chain:
+        chain = super()._start_trial(start, prefix)
+        assert self.trial is not None
+        # numbers below zero: no record is the same as another
+        Traced.trials += 1
+        self.trial_record = replace(self.trial.entry.record, number=-Traced.trials)
+        self.numbers[self.trial_record] = self.walk.number
+        self.started["trial"] += 1
+        return chain
+
+    def _try(self, seq: int, payload: bytes, *, begins: bool = False) -> bool:
+        if self.trial is None or self.trial_record is None:
+            return super()._try(seq, payload, begins=begins)
+        entry, record, steps = self.trial.entry, self.trial_record, len(self.steps)
+        now = self.records
+        before = {at for run in entry.runs for at in range(*run)}
+        proved = super()._try(seq, payload, begins=begins)
+        taken = sorted({at for run in entry.runs for at in range(*run)} - before)
+        new = []
+        if begins and record.text_end == len(record.prefix):
+            new.append(Step(record, now, empty=True))
+        if taken:
+            at = (record.start + taken[0] - seq) % SEQ
+            new.append(Step(record, now, taken[0], taken[-1] + 1, at))
+        self.steps[steps:steps] = new
+        return proved
+
+    def _prove(self, complete: Complete, first: int) -> int | None:
+        rng = self._rng
+        assert self.trial_record is not None
+        right = rng.choice([None, 0, 63, rng.randrange(64)])
+        guesses = [
+            right is not None and (n == right or (n > right and rng.random() < 0.05))
+            for n in range(GUESSES)
+        ]
+        self.steps.append(Step(self.trial_record, self.records, guesses=tuple(guesses)))
+        self.started["proved" if right is not None else "failed"] += 1
+        return None if right is None else (first + right) % NUMBERS
+
+    def _opened(self, before: int) -> None:
+        super()._opened(before)
+        for record in self.walk.passed:
+            empty = record.text_end == len(record.prefix)
+            self.steps.append(Step(record, self.records, empty=empty))
+        self.walk.passed.clear()
 
 
 @dataclass
 class Connection:
-    """A connection of the test: the model's walk, the stream, and where the peer is in it."""
+    """A connection of the test: the model, the stream, and where the peer is in it."""
 
-    walk: Traced
-    stream: Stream
+    boundary: Traced
+    peer: Peer
     cursor: int = 0
+
+    @property
+    def walk(self) -> TracedWalk:
+        """The model's walk."""
+        return self.boundary.walk
+
+    @property
+    def stream(self) -> Stream:
+        """What the peer sends."""
+        return self.peer.stream
 
 
 @dataclass
 class Expected:
-    """An item, with the record of a piece and the records open after its frame."""
+    """An item, with the record of a piece and the records open after its frame, or then."""
 
     item: Fields
     record: Record | None = None
     after: tuple[Record, ...] = ()
+    right: bool = False  # a guess
 
 
 class Bench:
@@ -147,28 +245,37 @@ class Bench:
         self.free = 0  # byte of it
         self.held: int | None = None  # the connection that the walk is at
         self.connections: dict[int, Connection] = {}
-        self.avoid_partials = False
+        self.avoid_partials = self.self_confirm = False
         self.inserts = 0
+        self.resyncs: list[bool] = []  # whether each to come is stale
+        self.events: list[Fields] = []
+        self.counts: Counter[str] = Counter()  # that came, less those that were to
+        self.guesses: deque[bool] = deque()
+        self.guess_addr = -1
         self.pieces: list[Fields] = []
         self.ranges: list[Fields] = []
         self.items: list[Expected] = []
         self.fresh: dict[int, set[Record]] = {}  # without a piece so far
+        self.begun: set[Record] = set()  # other than in a walk
         self.slots: dict[int, dict[Record, int]] = {}
         self.reasons: Counter[RxPass] = Counter()
         self.seen: Counter[str] = Counter()
         for name in SENT:
             getattr(dut, f"s_{name}").value = 0
-        for name in ("s_valid", "avoid_partials", "new_version", "new_seq", "new_record"):
+        names = ("s_valid", "avoid_partials", "self_confirm", "guess_valid", "guess_right")
+        for name in (*names, *NEW):
             getattr(dut, name).value = 0
         ports = (("m_piece", PIECE), ("m_item", ITEM), ("m_range", RANGE))
         takers = (self._piece, self._item, self._range)
         for (prefix, fields), taker in zip(ports, takers, strict=True):
             Sink(dut, prefix, fields, taker, stall(rng_of_test(prefix)))
         # pieces never wait; of a frame's end the rest means nothing
-        waits = ("kind", "id", *ITEM[6:])
+        waits = ("kind", "id", *ITEM[6:], "ask_seq")
         rules = (("m_piece", PIECE), ("m_item", waits), ("m_range", RANGE))
         self.rules = [StreamRules(dut, prefix, fields) for prefix, fields in rules]
+        self.slow = idle is often
         cocotb.start_soon(self._memory())
+        cocotb.start_soon(self._verdict())
 
     # ---- neighbours ----
     async def _memory(self) -> None:
@@ -178,7 +285,7 @@ class Bench:
         slots = self.window - 1
         while True:
             await self.edge
-            dut.hdr_data.value = self._bytes(addr, 13)
+            dut.hdr_data.value = self._bytes(addr, 16)
             if dut.rst.value != 0:
                 continue
             addr = int(dut.hdr_addr.value) if dut.hdr_addr.value.is_resolvable else 0
@@ -195,18 +302,46 @@ class Bench:
             if dut.wr_conn_en.value == 1:
                 self.conns[int(dut.wr_id.value)] = int(dut.wr_conn.value)
             self.inserts += int(dut.inserted.value == 1)
+            if dut.resynced.value == 1:
+                assert self.resyncs, "no resync is under way"
+                assert int(dut.stale.value) == self.resyncs.pop(0)
+                for name in NEW:
+                    signal = getattr(dut, name)
+                    signal.value = self.noise.getrandbits(len(signal))
+            if dut.m_event_valid.value == 1:
+                names = ("is_request", "id", "seq", "records")
+                got = {name: int(getattr(dut, f"m_event_{name}").value) for name in names}
+                assert self.events, f"an event too many: {got}"
+                assert got == self.events.pop(0)
+            for name in ("lost", "proved"):
+                self.counts[name] += int(getattr(dut, f"count_{name}").value == 1)
             # after these: the next frame's connection may be one that was stored in this clock
             if dut.s_valid.value == 1 and dut.s_ready.value == 1:
                 dut.s_valid.value = 0
                 self.taken.set()
 
     def _bytes(self, addr: int, count: int) -> int:
-        two = self.memory + self.memory[:16]
-        return int.from_bytes(two[addr : addr + count], "little")
+        data = self.memory[addr : addr + count]
+        data += self.memory[: count - len(data)]
+        return int.from_bytes(data, "little")
+
+    async def _verdict(self) -> None:
+        """Says what guesses are, in their order, some clocks later."""
+        dut, rng = self.dut, rng_of_test("verdict")
+        while True:
+            await self.edge
+            says = bool(self.guesses) and (not self.slow or rng.random() < 0.4)
+            dut.guess_valid.value = int(says)
+            dut.guess_right.value = self.guesses.popleft() if says else rng.getrandbits(1)
 
     def _piece(self, word: Fields, _: int) -> None:
         assert self.pieces, f"a piece too many: {word}"
         want = self.pieces.pop(0)
+        if "from" in want:  # a guess: any byte of the frame, but always the same
+            first, last = want.pop("from"), want.pop("to")
+            assert (word["addr"] - first) % (1 << ADDR_W) < last - first
+            assert want.pop("begins") or word["addr"] == self.guess_addr
+            self.guess_addr = word["addr"]
         got = {name: word[name] for name in want}
         assert got == want
 
@@ -217,10 +352,14 @@ class Bench:
     def _item(self, word: Fields, _: int) -> None:
         assert self.items, f"an item too many: {word}"
         want = self.items.pop(0)
-        got = {name: word[name] for name in want.item}
+        got = {name: word[name] for name in want.item if name != "ask_seq"}
+        if "ask_seq" in want.item:
+            got["ask_seq"] = int(self.dut.m_item_ask_seq.value)
         assert got == want.item, f"{word}, not {want}"
         if want.record is None:
             return
+        if want.item["kind"] == GUESS:
+            self.guesses.append(want.right)
         slots = self.slots[word["id"]]
         assert slots.setdefault(want.record, word["slot"]) == word["slot"], "a record moved"
         others = {slot for record, slot in slots.items() if record in want.after}
@@ -236,7 +375,7 @@ class Bench:
         while next(self.gaps):
             await self.edge
         fields = {name: self.noise.getrandbits(len(getattr(dut, f"s_{name}"))) for name in SENT}
-        fields |= {"needs": 0, "insert": 0, "remove": 0, "same": 0} | word
+        fields |= {"needs": 0, "insert": 0, "remove": 0, "resync": 0, "same": 0} | word
         if fields["needs"]:
             fields["same"] = int(self.held == fields["id"])
             if not fields["same"]:
@@ -258,13 +397,14 @@ class Bench:
         await self.insert(0)
         await self.segment(0, 0, self.connections[0].stream.bytes_at(0, 40))
 
-    async def insert(self, connection: int) -> None:
+    async def insert(self, connection: int, looks: float = 0.0) -> None:
         """A new connection, or another one in its place."""
         dut, rng = self.dut, self.rng
         version = rng.choice([TlsVersion.TLS_1_2, TlsVersion.TLS_1_3])
-        first = rng.choice([rng.getrandbits(32), SEQ - rng.randint(1, 300)])
+        first = some_first(rng)
         number = rng.choice([0, rng.getrandbits(64), (1 << 64) - 1 - rng.randrange(3)])
         self.held = None
+        await self.answered()
         dut.new_version.value = int(version)
         dut.new_seq.value = first
         dut.new_record.value = number
@@ -275,11 +415,36 @@ class Bench:
         dut.new_version.value = self.noise.getrandbits(1)
         dut.new_seq.value = self.noise.getrandbits(32)
         dut.new_record.value = self.noise.getrandbits(64)
-        walk = Traced(version, first, number, window=self.window, runs=RUNS)
-        stream = Stream(version, first, bytearray(), rng)
-        self.connections[connection] = Connection(walk, stream)
+        boundary = Traced(TracedWalk(version, first, number, self.window), rng)
+        stream = Stream(version, first, bytearray(), rng, looks)
+        self.connections[connection] = Connection(boundary, Peer(stream))
         self.fresh[connection] = set()
         self.slots[connection] = {}
+
+    async def answered(self) -> None:
+        """Wait for the resync that is under way, if one is."""
+        while self.resyncs:
+            await self.edge
+
+    async def resync(self, number: int, answer: Answer, seq: int, record: int) -> Reason:
+        """The host's answer, in line with the frames."""
+        dut, boundary = self.dut, self.connections[number].boundary
+        await self.answered()
+        reason = boundary.answer(answer, seq, record)
+        self._events(number, tuple(boundary._notices))
+        boundary._notices.clear()
+        dut.new_accept.value = int(answer is Answer.ACCEPT)
+        dut.new_seq.value, dut.new_record.value = seq, record
+        self.resyncs.append(reason is Reason.STALE)
+        self.seen[f"{answer.name} {reason.name}"] += 1
+        await self._offer({"needs": 1, "resync": 1, "id": number, "bytes": 0})
+        return reason
+
+    def _events(self, number: int, notices: tuple[Notice, ...]) -> None:
+        for notice in notices:
+            request = int(notice.event is EventOf.RESYNC_REQUEST)
+            event = {"is_request": request, "id": number, "seq": notice.seq}
+            self.events.append(event | {"records": notice.records})
 
     async def other(self) -> None:
         """A frame that is not to be walked, or the end of a connection."""
@@ -308,7 +473,7 @@ class Bench:
     def _end(word: Fields, reason: RxPass, ranges: int) -> Fields:
         same = ("id", "found", "csum_good", "bytes", "words")
         item = {name: word[name] for name in same}
-        return item | {"kind": FRAME, "reason": int(reason), "ranges": ranges}
+        return item | {"kind": FRAME, "reason": int(reason), "ranges": ranges, "asks": 0}
 
     async def segment(self, number: int, place: int, payload: bytes) -> RxPass:
         """A frame of a connection, from that place of its stream."""
@@ -319,8 +484,13 @@ class Bench:
         for n, byte in enumerate(payload):
             self.memory[(addr + n) % (1 << ADDR_W)] = byte
         self.free = (addr + len(payload) + self.rng.randrange(100)) % (1 << ADDR_W)
-        walked = connection.walk.trace(seq, payload, avoid_partials=self.avoid_partials)
-        self._expect(word, connection.walk, walked)
+        walked = connection.boundary.trace(
+            seq, payload, avoid_partials=self.avoid_partials, self_confirm=self.self_confirm
+        )
+        self._expect(word, connection.boundary, walked)
+        self._events(number, walked.notices)
+        self.counts["lost"] -= walked.counted.count(CounterOf.RX_SYNC_LOST)
+        self.counts["proved"] -= walked.counted.count(CounterOf.RX_SYNC_SELF)
         self.reasons[walked.reason] += 1
         self.seen["dropped"] += (
             len(connection.walk.opened) > 0 and len(connection.walk.records) == self.window
@@ -328,14 +498,25 @@ class Bench:
         await self._offer(word)
         return walked.reason
 
-    def _expect(self, word: Fields, walk: Traced, walked: Walked) -> None:
-        """What a walked payload makes: pieces, their items and ranges, and the frame's end."""
-        number, version = word["id"], walk.version
-        prefix = PREFIX[version]
-        after = tuple(walk.records)
+    def _expect(self, word: Fields, boundary: Traced, walked: Followed) -> None:
+        """What a payload makes: pieces, their items and ranges, and the frame's end."""
+        number, walk = word["id"], boundary.walk
+        prefix = PREFIX[walk.version]
+        for step in boundary.steps:
+            if step.record not in self.begun:
+                self.begun.add(step.record)
+                self.fresh[number].add(step.record)
+            trial = step.record.number < 0
+            if step.guesses:
+                self._guess(word, boundary, step)
+            elif step.empty:
+                self._part(word, walk, step.record, step.open, prefix, prefix, None, trial=trial)
+            elif trial:
+                self._part(
+                    word, walk, step.record, step.open, step.first, step.last, step.at, trial=True
+                )
         self.fresh[number] |= set(walk.opened)
         complete = {one.record for one in walked.complete}
-        ranges = 0
         # a record without text has its one part as soon as it opens
         parts: list[tuple[int, int, Record, int, int]] = [
             ((record.start + prefix - word["seq"]) % SEQ, 0, record, prefix, prefix)
@@ -344,54 +525,106 @@ class Bench:
         ]
         parts += [(p.offset, 1, p.record, p.first, p.last) for p in walked.pieces]
         parts.sort(key=lambda part: part[:2])
+        ranges = 0
         for at, some, record, first, last in parts:
-            text = min(last, record.text_end)
-            runs = [(TEXT, first, text)] if first < text or not some else []
-            if last > record.text_end:
-                runs.append((TAG_ITEM, max(first, record.text_end), last))
-            for kind, x, y in runs:
-                ends = bool(some) and record in complete and y == last
-                item = {"kind": kind, "id": number, "some": some, "last": int(ends)}
-                item["first"] = int(record in self.fresh[number])
-                self.fresh[number].discard(record)
-                self.items.append(Expected(item, record, after))
-                place = x - (prefix if kind == TEXT else record.text_end)
-                piece = {"is_tag": int(kind == TAG_ITEM), "bytes": y - x, "place": place}
-                if some:
-                    piece["addr"] = (word["addr"] + at + x - first) % (1 << ADDR_W)
-                if kind == TEXT:
-                    nonce = int.from_bytes(record.prefix[HEADER:]) or record.number
-                    if version is TlsVersion.TLS_1_2:
-                        nonce = int.from_bytes(record.prefix[HEADER:])
-                    piece |= {
-                        "id": number,
-                        "version": int(version),
-                        "type": record.prefix[0] - 20,
-                        "number": record.number,
-                        "nonce": nonce,
-                        "len": record.text_end - prefix,
-                    }
-                    if some:
-                        begin = word["offset"] + at + x - first
-                        self.ranges.append({"from": begin, "to": begin + y - x})
-                        ranges += 1
-                self.pieces.append(piece)
-                self.seen["piece"] += 1
-        self.items.append(Expected(self._end(word, walked.reason, ranges)))
+            ranges += self._part(
+                word, walk, record, boundary.records, first, last,
+                at if some else None, ends=record in complete,
+            )  # fmt: skip
+        item = self._end(word, walked.reason, ranges)
+        if walked.asked is not None:
+            item |= {"asks": 1, "ask_seq": walked.asked}
+        self.items.append(Expected(item))
+
+    def _fields(self, number: int, walk: Walk, record: Record, count: int) -> Fields:
+        """What a piece of text says of its record."""
+        nonce = count
+        if walk.version is TlsVersion.TLS_1_2:
+            nonce = int.from_bytes(record.prefix[HEADER:])
+        return {
+            "id": number,
+            "version": int(walk.version),
+            "type": record.prefix[0] - 20,
+            "number": count,
+            "nonce": nonce,
+            "len": record.text_end - len(record.prefix),
+        }
+
+    def _part(
+        self, word: Fields, walk: Walk, record: Record, after: tuple[Record, ...],
+        first: int, last: int, at: int | None, *, ends: bool = False, trial: bool = False,
+    ) -> int:  # fmt: skip
+        """Bytes of a record, from a place of the frame, or its text if it has none; its ranges."""
+        number, prefix = word["id"], PREFIX[walk.version]
+        ranges = 0
+        text = min(last, record.text_end)
+        runs = [(TEXT, first, text)] if first < text or at is None else []
+        if last > record.text_end:
+            runs.append((TAG_ITEM, max(first, record.text_end), last))
+        for kind, x, y in runs:
+            item = {"kind": kind, "id": number, "some": int(at is not None)}
+            item["last"] = int(at is not None and ends and y == last)
+            item["first"] = int(record in self.fresh[number])
+            self.fresh[number].discard(record)
+            self.items.append(Expected(item, record, after))
+            place = x - (prefix if kind == TEXT else record.text_end)
+            piece = {"is_tag": int(kind == TAG_ITEM), "bytes": y - x, "place": place}
+            if at is not None:
+                piece["addr"] = (word["addr"] + at + x - first) % (1 << ADDR_W)
+            if kind == TEXT:
+                piece |= self._fields(number, walk, record, self._number_of(record, number))
+                if at is not None and not trial:
+                    begin = word["offset"] + at + x - first
+                    self.ranges.append({"from": begin, "to": begin + y - x})
+                    ranges += 1
+            self.pieces.append(piece)
+            self.seen["piece"] += 1
+        return ranges
+
+    def _number_of(self, record: Record, connection: int) -> int:
+        """Its number; of a trial that with which it is hashed until it is known."""
+        if record.number >= 0:
+            return record.number
+        return self.connections[connection].boundary.numbers[record]
+
+    def _guess(self, word: Fields, boundary: Traced, step: Step) -> None:
+        """Its number is taken out of the sum, and each of the guesses is tried."""
+        number, walk, record = word["id"], boundary.walk, step.record
+        first = self._number_of(record, number)
+        length = record.text_end - len(record.prefix)
+        place = max(length - 1, 0) if walk.version is TlsVersion.TLS_1_3 else 0
+        for n, right in enumerate((False, *step.guesses)):
+            item = {"kind": GUESS if n else TEXT, "id": number, "some": int(length > 0)}
+            item |= {"last": 0, "first": 0}
+            self.items.append(Expected(item, record, step.open, right))
+            piece = {"is_tag": 0, "bytes": int(length > 0), "place": place}
+            piece |= {"from": word["addr"], "to": word["addr"] + word["bytes"], "begins": not n}
+            count = (first + max(n - 1, 0)) % NUMBERS
+            self.pieces.append(piece | self._fields(number, walk, record, count))
+        self.seen["guesses"] += 1
 
     async def done(self) -> None:
         """Wait until all that is expected came, and whether more does."""
         for _ in range(20_000):
-            if not (self.items or self.pieces or self.ranges):
+            if not (self.items or self.pieces or self.ranges or self.resyncs):
                 break
             await self.edge
         assert not self.items, self.items[0]
         assert not self.pieces
         assert not self.ranges
+        assert not self.resyncs
         for _ in range(8):
             await self.edge
+        assert not self.events, self.events[0]
+        assert not any(self.counts.values()), self.counts
         for rule in self.rules:
             assert not rule.broken, rule.broken
+
+    async def confirm(self, self_confirm: bool) -> None:
+        """Set CTRL.self_confirm, between two frames."""
+        await self.done()
+        self.self_confirm = self_confirm
+        self.dut.self_confirm.value = int(self_confirm)
 
     async def avoid(self, avoid_partials: bool) -> None:
         """Set CTRL.avoid_partials, between two frames."""
@@ -474,6 +707,52 @@ async def segments_are_walked_as_the_model_does(dut: Any, idle: Gaps, stall: Gap
             await bench.avoid(rng.random() < 0.4)
     await bench.done()
     cocotb.log.info("%s %s", bench.reasons, bench.seen)
+
+
+async def some_answer(bench: Bench, number: int) -> None:
+    """Of the host: to what it was asked, about a header that it was not asked about, or wild."""
+    rng = bench.rng
+    boundary, walk = bench.connections[number].boundary, bench.connections[number].walk
+    known = [boundary.pending] if boundary.pending else boundary.chains
+    seq = rng.choice([boundary.tail_end, walk.next, walk.next + rng.randint(-100, 3000)]) % SEQ
+    if known and rng.random() < 0.9:
+        seq = rng.choice([chain.start for chain in known])
+    await bench.resync(number, rng.choice(list(Answer)), seq, rng.getrandbits(64))
+
+
+@cocotb.test(timeout_time=50, timeout_unit="ms")
+@cocotb.parametrize(idle=[never, often], self_confirm=[False, True])
+async def frames_ahead_are_handled_as_the_model_does(
+    dut: Any, idle: Gaps, self_confirm: bool
+) -> None:
+    """Frames of peers that lose some, with bytes like headers in them, and answers of the host."""
+    bench = Bench(dut, idle, idle)
+    rng = bench.rng
+    await bench.begin()
+    await bench.confirm(self_confirm)
+    for number in range(1 << ID_W):
+        await bench.insert(number, 0.3)
+    number = 0
+    for count in range(int(os.environ["FRAMES"])):
+        if rng.random() < 0.2:
+            number = rng.randrange(1 << ID_W)
+        connection = bench.connections[number]
+        kind = rng.random()
+        if kind < 0.005:
+            await bench.insert(number, rng.choice([0.0, 0.3, 0.8]))
+        elif kind < 0.03:
+            await bench.other()
+        elif kind < (0.2 if connection.boundary.pending else 0.05):
+            await some_answer(bench, number)
+        else:
+            starts = [chain.start for chain in connection.boundary.chains]
+            await bench.segment(number, *connection.peer.segment(connection.walk, 1000, starts))
+        if count % 100 == 99:
+            await bench.avoid(rng.random() < 0.4)
+            await bench.confirm(self_confirm and rng.random() < 0.9)
+    await bench.done()
+    started = sum((one.boundary.started for one in bench.connections.values()), Counter())
+    cocotb.log.info("%s %s %s", bench.reasons, bench.seen, started)
 
 
 def record(version: TlsVersion, text: int, rng: random.Random) -> bytes:
@@ -566,6 +845,78 @@ async def the_oldest_record_is_dropped(dut: Any) -> None:
     assert bench.seen["scan"] > 20 * bench.window
 
 
+async def lose(bench: Bench, number: int, size: int) -> int:
+    """Let a connection's boundary be lost by a bad header; where the next frame may be."""
+    await bench.segment(number, 0, b"\0" * size)
+    return size
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def a_trial_may_be_cut_anywhere(dut: Any) -> None:
+    """Behind its prefix, before its tag, at any byte; what follows it is a chain, or nothing."""
+    bench = Bench(dut)
+    rng = bench.rng
+    await bench.begin()
+    await bench.confirm(True)
+    for case in range(60):
+        number = case % 4
+        await bench.insert(number)
+        version = bench.connections[number].stream.version
+        prefix = PREFIX[version]
+        text = rng.choice([0, 0, 1, 2, rng.randint(3, 40)])
+        whole = record(version, text, rng)
+        whole += b"".join(record(version, rng.randint(0, 20), rng) for _ in range(3))
+        at = await lose(bench, number, rng.randint(5, 20))
+        load(bench, number, bytes(at) + whole)
+        end = HEADER + int.from_bytes(whole[3:HEADER])
+        cuts = {rng.choice([13, prefix + text, 13 + rng.randrange(end - 13), end]), len(whole)}
+        if rng.random() < 0.5:
+            cuts.add(rng.randrange(13, len(whole)))
+        last = 0
+        for cut in sorted(cuts):
+            if last < cut:
+                await bench.segment(number, at + last, whole[last:cut])
+            last = max(last, cut)
+        await bench.segment(number, at + last, record(version, 7, rng))
+    await bench.done()
+    assert bench.seen["guesses"] >= 60
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def chains_are_passed_when_what_is_missing_comes(dut: Any) -> None:
+    """Or when the host says their number; with many records, or without text in the last."""
+    bench = Bench(dut)
+    rng = bench.rng
+    await bench.begin()
+    for case in range(40):
+        number = case % 4
+        await bench.insert(number)
+        version = bench.connections[number].stream.version
+        sizes = [rng.choice([0, 0, 1, rng.randint(2, 60)]) for _ in range(rng.randint(2, 30))]
+        records = [record(version, size, rng) for size in sizes]
+        whole = b"".join(records)
+        load(bench, number, whole)
+        first = len(records[0])
+        last = len(whole) - rng.choice([0, 0, 1, rng.randrange(len(records[-1]))])
+        lost = rng.random() < 0.5
+        if lost:
+            await lose(bench, number, first)
+        cut = rng.randint(first + 1, last)
+        await bench.segment(number, first, whole[first:cut])
+        if cut < last:
+            await bench.segment(number, cut, whole[cut:last])
+        start = (bench.connections[number].stream.first + first) % SEQ
+        if lost and rng.random() < 0.5:
+            await bench.resync(number, Answer.REJECT, start, 1)
+        elif lost:
+            await bench.resync(number, Answer.ACCEPT, start, rng.getrandbits(64))
+        else:
+            await bench.segment(number, 0, whole[:first])
+        await bench.segment(number, last, whole[last:] + record(version, 5, rng))
+        await bench.segment(number, first, whole[first:])
+    await bench.done()
+
+
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def headers_are_checked(dut: Any) -> None:
     """Bytes 0 to 4, in one frame or several; a bad one stops the walk, a good one then goes on."""
@@ -602,15 +953,20 @@ async def reset_stops_the_walk(dut: Any) -> None:
     for _ in range(15):
         for number in range(1 << ID_W):
             await bench.insert(number)
-        for _ in range(rng.randrange(1, 12)):
+        await bench.confirm(rng.random() < 0.7)
+        at = await lose(bench, 0, 30)
+        await bench.segment(0, at, record(bench.connections[0].stream.version, 60, rng))
+        for _ in range(rng.randrange(12)):
             await random_segment(bench, rng.randrange(1 << ID_W))
         for _ in range(rng.randrange(12)):
             await bench.edge
         dut.rst.value = 1
         await bench.edge
         dut.rst.value = 0
-        for queue in (bench.items, bench.pieces, bench.ranges):
+        for queue in (bench.items, bench.pieces, bench.ranges, bench.events, bench.resyncs):
             queue.clear()
+        bench.guesses.clear()
+        bench.counts.clear()
         bench.held = None
         await bench.edge
     await bench.done()
@@ -619,11 +975,22 @@ async def reset_stops_the_walk(dut: Any) -> None:
 def walk_with(window: int, frames: int) -> None:
     """Run all of it, with a window of that size."""
     slot_w = window.bit_length() - 1
+    chains = 4 * (32 + 32 + 28 + 15 + 2 + 64) + 4
+    search_w = 2 + 2 + 2 + (1 + 2) + (1 + slot_w + 2 + 15) + (96 + 4 + 32) + chains
     parameters = {
         "ID_W": ID_W,
         "ADDR_W": ADDR_W,
         "WINDOW": window,
-        "CONN_W": 1 + 32 + 64 + 4 + 96 + (slot_w + 1) + window + window * slot_w + slot_w,
+        "CONN_W": search_w
+        + 1
+        + 32
+        + 64
+        + 4
+        + 96
+        + (slot_w + 1)
+        + window
+        + window * slot_w
+        + slot_w,
         "REC_W": 32 + 15 + 2 + 64 + 64 + 1 + 1 + 15 + (RUNS - 1) * (1 + 15 + 15),
     }
     env = {"WINDOW": str(window), "FRAMES": str(frames)}
