@@ -4,14 +4,16 @@
 
 A run is episodes: an episode is a fresh device, the traffic of one seed (S, S + 1, ...) in bursts,
 and its own pace on both streams. Compared are every frame, every descriptor's 64 bits, the answer
-of every command, and behind each burst every counter. On a difference it says which frame, and the
-command that repeats the episode; the exit status is then 1. A run of LONG frames or more also fails
-if something that must come up in it (a reason, a situation of the walk) did not.
+of every command, every event that is read, and behind each burst every counter. On a difference it
+says which frame, and the command that repeats the episode; the exit status is then 1. A run of LONG
+frames or more also fails if something that must come up in it (a reason, a situation of the walk or
+of the search for the boundary) did not.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import multiprocessing
 import sys
@@ -19,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final, Protocol
 from unittest import mock
 
@@ -26,18 +29,28 @@ from rich.console import Console
 from rich.table import Table
 
 from cocotb_tests.harness import seed
-from cocotb_tests.traffic import Command, Control, Frames, Note, Traffic
+from cocotb_tests.traffic import (
+    MISLEADING,
+    Command,
+    Control,
+    Events,
+    Frames,
+    Note,
+    Resync,
+    Traffic,
+)
 from host import packet, regs
 from host.device_rtl import BATCH, RtlDevice
 from host.regs import Addr, RxPass
 from model import regs as model_regs
-from model import rx, rx_walk
+from model import rx, rx_search, rx_walk
 from model.tlsnic import Config, Tlsnic
 
 EPISODE: Final = 4_000  # frames
 BURST: Final = 400
 LONG: Final = 100_000
 OVERLAP: Final = model_regs.RxPass.OVERLAP
+KEPT: Final = 8  # requests of a connection
 POLLS: Final = 20_000
 PATIENCE: Final = 40_000  # clocks for a frame to go through: the longest takes 600 words
 
@@ -153,6 +166,120 @@ class _Observed(rx_walk.Walk):
         return good
 
 
+class _Searched(rx_search.Boundary):
+    """The model's boundary; notes in `_Observed.seen` what comes up about it."""
+
+    opened = 0  # calls of _opened
+    frames: tuple[int, int] = (0, 0)  # where the last two that were searched begin
+
+    def receive(
+        self, seq: int, payload: bytes, *, avoid_partials: bool, self_confirm: bool
+    ) -> rx_search.Followed:
+        seen, pending = _Observed.seen, self.pending
+        followed = super().receive(
+            seq, payload, avoid_partials=avoid_partials, self_confirm=self_confirm
+        )
+        for notice in followed.notices:
+            seen[f"event {notice.event.name}"] += 1
+        withdrawn = any(n.event is model_regs.Event.RESYNC_WITHDRAWN for n in followed.notices)
+        if followed.asked is not None and self.pending:
+            seen["asked"] += 1
+            if self.pending.count > 1:
+                seen["asked about a chain of some headers"] += 1
+            if pending and not withdrawn:
+                seen["asked about another, and the pending one forgotten"] += 1
+            if self_confirm and self.failed == rx_search.FAILURES and self.pending.count == 1:
+                seen["asked about a header alone as three trials failed"] += 1
+        if model_regs.Counter.RX_SYNC_SELF in followed.counted:
+            rest = "walked" if followed.complete or followed.pieces else "without any new byte"
+            seen[f"frame that proved a trial, {rest}"] += 1
+        return followed
+
+    def answer(self, answer: model_regs.Answer, seq: int, number: int) -> model_regs.Reason:
+        asked = bool(self.pending and self.pending.start == seq)
+        state = self.state.name
+        reason = super().answer(answer, seq, number)
+        what = "pending" if asked else "not asked"
+        _Observed.seen[f"answer {answer.name} of what is {what}: {reason.name}"] += 1
+        if reason is model_regs.Reason.OK:
+            _Observed.seen[f"answer {answer.name} in {state}"] += 1
+        return reason
+
+    def _step(self, event: rx_search.Event) -> None:
+        before = self.state
+        super()._step(event)
+        _Observed.seen[f"state {before.name}, {event.name}: {self.state.name}"] += 1
+
+    def _behind(self, seq: int) -> bool:
+        walk, number, opened = self.walk, self.walk.number, self.opened
+        behind = super()._behind(seq)
+        passed = (walk.number - number) % rx_walk.NUMBERS
+        if passed:
+            where = "still ahead" if behind else "there"
+            _Observed.seen[f"chain passed, the frame is then {where}"] += 1
+            if passed > 1:
+                _Observed.seen["chain of some records passed"] += 1
+            if self.opened - opened > 1:
+                _Observed.seen["chains passed one behind the other"] += 1
+        return behind
+
+    def _opened(self, before: int) -> None:
+        chains = self.chains
+        super()._opened(before)
+        self.opened += 1
+        if chains and not self.chains:
+            _Observed.seen["chains dropped as bit 31 changes"] += 1
+
+    def _try(self, seq: int, payload: bytes, *, begins: bool = False) -> bool:
+        seen, failed = _Observed.seen, self.failed
+        proved = super()._try(seq, payload, begins=begins)
+        if proved:
+            seen[f"trial proved by {'the frame it begins in' if begins else 'a later one'}"] += 1
+        if self.failed > failed:
+            seen[f"trial failed, number {self.failed}"] += 1
+        return proved
+
+    def _search(
+        self, seq: int, payload: bytes, *, self_confirm: bool
+    ) -> tuple[rx_search.Chain | None, bool]:
+        seen, before = _Observed.seen, {id(c): (c.count, c) for c in self.chains}
+        followed = bool(self.tail) and seq == self.tail_end
+        last, self.frames = self.frames, (self.frames[1] if followed else seq, seq)
+        found = super()._search(seq, payload, self_confirm=self_confirm)
+        for chain in self.chains:
+            if before.get(id(chain), (0, chain))[0] == chain.count:
+                continue
+            kind = "first" if chain.count == 1 else "next"
+            if chain.last != seq and (chain.last - seq) % rx_walk.SEQ >= rx_walk.HALF:
+                before_that = followed and last[1] != chain.last
+                many = before_that and (chain.last - last[1]) % rx_walk.SEQ >= rx_walk.HALF
+                seen[f"{kind} header over {'more frames' if many else 'two frames'}"] += 1
+            else:
+                seen[f"{kind} header in a frame"] += 1
+        seen[f"chains: {len(self.chains)}"] += 1
+        return found
+
+    def _start_trial(self, start: int, prefix: bytes) -> rx_search.Chain:
+        seen, trial, records = _Observed.seen, self.trial, len(self.walk._open)
+        chain = super()._start_trial(start, prefix)
+        seen["trial in the place of another" if trial else "trial"] += 1
+        if len(self.walk._open) < records:
+            seen["oldest record dropped for a trial"] += 1
+        return chain
+
+    def _add_chain(self, start: int, prefix: bytes) -> rx_search.Chain:
+        if None not in self.places:
+            _Observed.seen["chain in the place of another"] += 1
+        return super()._add_chain(start, prefix)
+
+    def _drop(self, chain: rx_search.Chain) -> None:
+        if chain is self.pending:
+            _Observed.seen["pending chain dropped"] += 1
+        if self.trial and self.trial.chain is chain:
+            _Observed.seen["trial dropped with its chain"] += 1
+        super()._drop(chain)
+
+
 EXPECTED: Final = (
     "record complete before an older one",
     "record without text complete",
@@ -164,6 +291,43 @@ EXPECTED: Final = (
     *(f"records in a decrypted frame: {n}" for n in range(9)),
     *(f"open records: {n}" for n in range(1, 9)),
     *(f"runs of an open record: {n}" for n in range(1, 5)),
+    # docs/receive.md, 7: each row of the table, and what else there is
+    *(
+        f"state {state.name}, {event.name}: {then.name}"
+        for (state, event), then in rx_search.NEXT.items()
+    ),
+    "asked",
+    "asked about a chain of some headers",
+    "asked about another, and the pending one forgotten",
+    "asked about a header alone as three trials failed",
+    "event RESYNC_REQUEST",
+    "event RESYNC_WITHDRAWN",
+    "answer ACCEPT of what is pending: OK",
+    "answer ACCEPT of what is not asked: OK",
+    "answer ACCEPT of what is not asked: STALE",
+    "answer REJECT of what is pending: OK",
+    "answer REJECT of what is not asked: STALE",
+    "answer ACCEPT in WAITING",
+    "chain passed, the frame is then still ahead",
+    "chain passed, the frame is then there",
+    "chain of some records passed",
+    "chains passed one behind the other",
+    "trial",
+    "trial in the place of another",
+    "trial proved by the frame it begins in",
+    "trial proved by a later one",
+    *(f"trial failed, number {n}" for n in (1, 2, 3)),
+    "trial dropped with its chain",
+    "frame that proved a trial, walked",
+    "pending chain dropped",
+    "chain in the place of another",
+    *(f"chains: {n}" for n in range(5)),
+    *(
+        f"{kind} header {where}"
+        for kind in ("first", "next")
+        for where in ("in a frame", "over two frames", "over more frames")
+    ),
+    "event lost",
 )
 
 
@@ -194,6 +358,7 @@ class Tally:
         reasons = [reason.name for reason in RxPass]
         answers = [f"ADD: {r}" for r in ("OK", "NO_SPACE", "BAD_ARGUMENT", "EXISTS")]
         answers += ["DEL: OK", "DEL: NO_CONNECTION"]
+        answers += [f"RESYNC_RX: {r}" for r in ("OK", "STALE", "NO_CONNECTION")]
         return [
             *(f"reason {name}" for name in reasons if not self.reasons[name]),
             *(f"answer {name}" for name in answers if not self.commands[name]),
@@ -228,6 +393,7 @@ def prepare(device: Registers, command: Command) -> None:
         | command.direction << regs.CMD_OP_DIRECTION_LSB
         | command.version << regs.CMD_OP_VERSION_LSB
         | command.ip_version << regs.CMD_OP_IP_VERSION_LSB
+        | command.answer << regs.CMD_OP_ANSWER_LSB
         | command.cipher << regs.CMD_OP_CIPHER_LSB,
     )
     device.write(Addr.CMD_CONNECTION, command.connection)
@@ -236,11 +402,12 @@ def prepare(device: Registers, command: Command) -> None:
         words(Addr.CMD_REMOTE_ADDR, flow.remote)
         ports = flow.local_port | flow.remote_port << regs.CMD_PORTS_REMOTE_LSB
         device.write(Addr.CMD_PORTS, ports)
+        words(Addr.CMD_KEY, command.key)
+        words(Addr.CMD_IV, command.iv)
+    if command.opcode in (regs.Opcode.ADD, regs.Opcode.RESYNC_RX):
         device.write(Addr.CMD_SEQ, command.seq)
         device.write(Addr.CMD_RECORD_LO, command.number & 0xFFFF_FFFF)
         device.write(Addr.CMD_RECORD_HI, command.number >> 32)
-        words(Addr.CMD_KEY, command.key)
-        words(Addr.CMD_IV, command.iv)
 
 
 def ring(device: Registers) -> int:
@@ -263,6 +430,15 @@ def counters(device: Registers) -> dict[str, int]:
     return shown | {a.name: device.read(a) for a in (Addr.IRQ_STATUS, Addr.EVENT_STATUS, Addr.CTRL)}
 
 
+def events(device: Registers, limit: int) -> list[tuple[int, ...]]:
+    """Take so many off the queue, or all: how many wait, and the three words of each."""
+    taken: list[tuple[int, ...]] = []
+    while len(taken) < limit and device.read(Addr.EVENT_TYPE):
+        words = (Addr.EVENT_STATUS, Addr.EVENT_TYPE, Addr.EVENT_SEQ, Addr.EVENT_RECORDS)
+        taken.append(tuple(device.read(addr) for addr in words))
+    return taken
+
+
 def describe(frame: bytes) -> str:
     """A frame in short."""
     read = packet.parse(frame)
@@ -281,6 +457,10 @@ def describe(frame: bytes) -> str:
     )
     size = segment.end - segment.start
     return f"{ends} seq {segment.seq:#010x} flags {segment.flags:#04x} payload {size}, {text}"
+
+
+def _hex(words: Sequence[tuple[int, ...]]) -> str:
+    return " ".join(f"{word:#x}" for event in words for word in event) or "none"
 
 
 def _reason(word: int) -> str:
@@ -325,6 +505,7 @@ def episode(
     sent: list[bytes] = []
     notes: list[Note] = []
     want: list[Received] = []
+    asked: dict[int, list[int]] = {}  # by connection: sequence numbers, the last one last
 
     def drain() -> None:
         try:
@@ -350,6 +531,24 @@ def episode(
             f"meant as: {notes[at]}\n  sent: {describe(sent[at])}\n  model {want[at][1]:#018x}"
         )
 
+    def command(step: Command) -> regs.Reason:
+        answers = []
+        for one in (device, model):
+            prepare(one, step)
+            answers.append(ring(one))
+        status = answers[1]
+        reason = regs.Reason((status & regs.CMD_STATUS_REASON_MASK) >> regs.CMD_STATUS_REASON_LSB)
+        names = {n.value: n.name for n in regs.Opcode}
+        tally.commands[f"{names.get(step.opcode, 'other')}: {reason.name}"] += 1
+        if answers[0] != answers[1]:
+            raise Difference(
+                f"burst {burst}, behind {len(sent)} frames, {step}:\n  "
+                f"answer {answers[0]:#010x}, model {answers[1]:#010x}"
+            )
+        if step.opcode == regs.Opcode.ADD and reason is regs.Reason.OK:
+            asked.pop(status >> regs.CMD_STATUS_ID_LSB, None)
+        return reason
+
     burst = done = 0
     while done < frames:
         for step in traffic.burst(min(length, frames - done)):
@@ -361,6 +560,10 @@ def episode(
                         out, descriptor = model.receive(frame)
                         want.append((out, descriptor.pack()))
                         tally.reasons[descriptor.reason.name] += 1
+                        if descriptor.resync_request:
+                            told = asked.setdefault(descriptor.connection, [])
+                            told.append(descriptor.resync_seq)
+                            del told[:-KEPT]
                     try:
                         device.send(step.frames, step.left)
                     except Stuck as stuck:
@@ -370,26 +573,30 @@ def episode(
                     tally.kinds.update([note.kind for note in step.notes])
                     done += len(step.frames)
                 case Command():
-                    answers = []
-                    for one in (device, model):
-                        prepare(one, step)
-                        answers.append(ring(one))
-                    status = answers[1]
-                    reason = regs.Reason(
-                        (status & regs.CMD_STATUS_REASON_MASK) >> regs.CMD_STATUS_REASON_LSB
-                    )
-                    names = {n.value: n.name for n in regs.Opcode}
-                    tally.commands[f"{names.get(step.opcode, 'other')}: {reason.name}"] += 1
-                    if answers[0] != answers[1]:
+                    command(step)
+                case Resync():
+                    made = traffic.answer(step, asked.setdefault(step.connection, []))
+                    if made:
+                        reason = command(made)
+                        tally.commands[f"RESYNC_RX, {step.kind}: {reason.name}"] += 1
+                        step.peer.misled |= reason.name == "OK" and step.kind in MISLEADING
+                case Events():
+                    drain()
+                    took = [events(one, step.limit) for one in (device, model)]
+                    if took[0] != took[1]:
+                        at = next(n for n, (a, b) in enumerate(zip_longest(*took)) if a != b)
                         raise Difference(
-                            f"burst {burst}, behind {len(sent)} frames, {step}:\n  "
-                            f"answer {answers[0]:#010x}, model {answers[1]:#010x}"
+                            f"burst {burst}, event {at} of {len(took[1])}: "
+                            f"{_hex(took[0][at : at + 1])}, model {_hex(took[1][at : at + 1])}"
                         )
+                    for register in (device, model):
+                        register.write(Addr.IRQ_STATUS, step.clear)
                 case Control():
                     drain()
                     value = (
                         step.rx_enable * regs.CTRL_RX_ENABLE_MASK
                         | step.avoid_partials * regs.CTRL_AVOID_PARTIALS_MASK
+                        | step.self_confirm * regs.CTRL_SELF_CONFIRM_MASK
                     )
                     for register in (device, model):
                         register.write(Addr.CTRL, value)
@@ -399,11 +606,17 @@ def episode(
             wrong = [f"{k} {got[k]}, model {wanted[k]}" for k in wanted if got[k] != wanted[k]]
             raise Difference(f"behind burst {burst}: {'; '.join(wrong)}")
         burst += 1
+    tally.situations["event lost"] += wanted[regs.Counter.EVENT_LOST.name]
 
 
-def observed() -> mock._patch[type[rx_walk.Walk]]:
-    """A context in which the model's walks are noted in `_Observed.seen`."""
-    return mock.patch.object(rx, "Walk", _Observed)
+@contextlib.contextmanager
+def observed() -> Iterator[None]:
+    """In it, what comes up in the model's walks and searches is noted in `_Observed.seen`."""
+    with (
+        mock.patch.object(rx, "Walk", _Observed),
+        mock.patch.object(rx, "Boundary", _Searched),
+    ):
+        yield
 
 
 def run(seed: int, frames: int) -> Tally:

@@ -16,17 +16,22 @@ from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from cocotb_tests.harness import seed
 from cocotb_tests.traffic import (
     PLAIN,
+    RESYNCS,
+    SEQ,
+    Command,
     Dress,
     Flow,
     Frames,
     Peer,
     Regime,
+    Resync,
     Traffic,
     build,
     random_dress,
     random_flow,
 )
-from model.regs import TlsVersion
+from model.regs import Answer, Direction, Opcode, TlsVersion
+from model.rx_search import find_header
 
 
 def rng_of(name: str) -> Random:
@@ -99,6 +104,7 @@ def test_a_stream_is_records_that_open(number: int) -> None:
         repeat=0.1,
         go_back=0,
         mutate=0,
+        decoy=rng.choice((0, 0.5, 1)),
     )
     stream: dict[int, int] = {}
     while peer.sent < 30_000:  # more than a record
@@ -113,7 +119,10 @@ def test_a_stream_is_records_that_open(number: int) -> None:
         if not all(n in stream for n in range(at, at + total)):
             break
         body = bytes(stream[n] for n in range(at + 5, at + total))
-        counted = ((peer.number + opened) % (1 << 64)).to_bytes(8)
+        number = (peer.number + opened) % (1 << 64)
+        assert peer.number_of((peer.seq + at) % SEQ) == number
+        assert peer.number_of((peer.seq + at + 1) % SEQ) is None
+        counted = number.to_bytes(8)
         if peer.version is TlsVersion.TLS_1_2:
             nonce, aad = peer.iv[:4] + body[:8], counted + header[:3] + (total - 29).to_bytes(2)
             body = body[8:]
@@ -143,3 +152,107 @@ def test_all_kinds_come_up() -> None:
                     assert all(step.frames)
                     kinds.update(note.kind for note in step.notes)
     assert len(kinds) >= 27, sorted(kinds)
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_decoys_are_headers_in_the_ciphertext(number: int) -> None:
+    """Nothing else of the text is another; the sizes that a record may have are most."""
+    rng = Random(number)  # always the same: what it brings up is certain
+    peer = Peer(rng, random_flow(rng))
+    found = 0
+    for _ in range(20):
+        text, keystream = rng.randbytes(300), rng.randbytes(316)
+        made = peer._with_decoys(text, keystream)
+        assert len(made) == 300
+        wire = bytes(a ^ b for a, b in zip(made, keystream, strict=False))
+        plain = bytes(a ^ b for a, b in zip(text, keystream, strict=False))
+        at = 0
+        while (at := find_header(wire, at, 295, TlsVersion.TLS_1_2)) < 295:
+            found += 1
+            at += 1
+        changed = [n for n in range(300) if wire[n] != plain[n]]
+        assert all(0x03 in wire[max(0, n - 4) : n + 3] for n in changed)
+    assert found >= 10
+
+
+def test_a_gap_is_left_out_and_what_is_behind_it_comes() -> None:
+    rng = Random(1)
+    sizes, filled = [], 0
+    for _ in range(30):
+        peer = Peer(rng, random_flow(rng))
+        peer.regime = Regime("small", "small", gap=1, repeat=0, go_back=0, mutate=0)
+        before = peer.sent
+        kind, place, data = peer.segment()
+        assert (kind, place + len(data)) == ("fresh", peer.sent)
+        assert data == peer.bytes_at(place, peer.sent)
+        sizes.append(place - before)
+        peer.regime = Regime("small", "small", go_back=0, mutate=0)
+        kinds = Counter(peer.segment()[0] for _ in range(200))
+        assert set(kinds) <= {"fresh", "filled"}
+        filled += kinds["filled"] > 0
+    assert 0 < filled < 30
+    assert min(sizes) < 8000
+    assert max(sizes) > 16_413
+
+
+def test_what_is_coming_and_what_is_gone() -> None:
+    rng = rng_of("coming")
+    for _ in range(20):
+        peer = Peer(rng, random_flow(rng))
+        for _ in range(rng.randrange(30)):
+            peer.segment()
+        seq, number = peer.coming()
+        assert 0 < (seq - peer.seq - peer.sent) % SEQ < 1 << 20
+        assert peer.number_of(seq) == number
+        assert peer.number_of(peer.gone(5)) is not None
+        assert peer.gone(10**6) == peer.seq  # the first
+
+
+@pytest.mark.parametrize("kind", RESYNCS)
+@pytest.mark.parametrize("real", [True, False])
+def test_what_a_host_answers(kind: str, real: bool) -> None:
+    """To a question about a record, and to one about what is none."""
+    rng = rng_of(f"answer {kind}")
+    made = Traffic(seed())
+    for number in range(50):
+        peer = Peer(rng, random_flow(rng))
+        for _ in range(5):
+            peer.segment()
+        head = peer.gone(0)
+        seq = head if real else (head + 1) % SEQ
+        step = Resync(kind, 7, peer, peer.coming(), number)
+        asked = [seq]
+        command = made.answer(step, asked)
+        assert command == made.answer(step, [seq]), "the seed is all that it depends on"
+        assert isinstance(command, Command)
+        assert asked in ([], [seq])
+        assert command.opcode is Opcode.RESYNC_RX
+        assert command.flow == peer.flow
+        right = command.seq == seq and command.number == peer.number_of(head)
+        accepts = command.answer == Answer.ACCEPT
+        here = command.connection == 7 and command.direction == Direction.RX
+        assert here == (kind != "other")
+        match kind:
+            case "true":
+                assert (accepts and right) if real else (not accepts and command.seq == seq)
+            case "reject":
+                assert not accepts
+                assert command.seq == seq
+            case "wrong number" if real:
+                assert accepts
+                assert command.seq == seq
+                assert not right
+            case "believe" if not real:
+                assert accepts
+                assert command.seq == seq
+            case "coming":
+                assert accepts
+                assert (command.seq, command.number) == step.coming
+            case "astray":
+                assert accepts
+                assert 0 < (command.seq - step.coming[0]) % SEQ < 3000
+            case "gone":
+                assert accepts
+                assert peer.number_of(command.seq) is not None
+        nothing = made.answer(step, [])
+        assert (nothing is None) == (kind not in ("coming", "astray", "gone", "other"))

@@ -1,8 +1,9 @@
 """Receive traffic, random and replayable: TLS connections, what networks do to them, commands.
 
 In: a seed and how many connections the device has. Out: bursts, each a list of steps: frames,
-commands, switches. The same seed makes the same bursts. Nothing here knows what a device should do
-with a frame; `Note` says what each frame was meant to be, so that a reader finds it again.
+commands, switches, reads of events. The same seed makes the same bursts. Nothing here knows what a
+device should do with a frame; `Note` says what each frame was meant to be, so that a reader finds
+it again. Only what a host answers (`Resync`) depends on what it was asked: `Traffic.answer`.
 
 `Peer` is the far end of a connection: it makes records with `cryptography`, cuts its stream into
 segments and loses, delays, repeats and changes them. `build` makes frames, `Traffic` mixes all.
@@ -21,12 +22,15 @@ from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from model.regs import Cipher, Direction, IpVersion, Opcode, TlsVersion
+from model.regs import Answer, Cipher, Direction, IpVersion, Opcode, TlsVersion
 
 SEQ: Final = 1 << 32
 MAX_FRAME: Final = 9600
 MAX_TEXT: Final = {TlsVersion.TLS_1_2: 16384, TlsVersion.TLS_1_3: 16385}
+LENGTHS: Final = {TlsVersion.TLS_1_2: (24, 16408), TlsVersion.TLS_1_3: (16, 16401)}  # in a header
 PREFIX: Final = {TlsVersion.TLS_1_2: 13, TlsVersion.TLS_1_3: 5}
+LONGEST: Final = 16_413  # bytes of a record
+KNOWN: Final = 20_000  # records of a stream whose numbers are remembered
 KEPT: Final = 50_000  # bytes of a stream behind what was sent, for repetitions
 FIN, SYN, RST, PSH, ACK, URG = (1 << n for n in range(6))
 # The generator of CRC-32C, first bit lowest: XORed to a message it does not change its CRC.
@@ -414,6 +418,8 @@ class Regime:
         spare_heads: segments with the head of a record are left in peace.
         far: how late what is late comes, in segments.
         forged: a record is not authentic.
+        gap: before it some thousand bytes are missing; perhaps they come later.
+        decoy: a record has headers in its ciphertext.
     """
 
     records: str
@@ -432,6 +438,8 @@ class Regime:
     spare_heads: bool = False
     far: float = 4.0
     forged: float = 0.01
+    gap: float = 0.0
+    decoy: float = 0.0
 
 
 RECORDS: Final = ("tiny", "small", "medium", "large", "mixed", "most")
@@ -446,9 +454,40 @@ def random_regime(rng: Random) -> Regime:
         segments = "small"
     if records == "tiny" and segments == "jumbo":
         segments = "mss"
-    match rng.randrange(5):
+    match rng.randrange(8):
         case 0:
             return Regime(records, segments)
+        case 5 | 6:  # the boundary is lost, and there is time to find it
+            if rng.random() < 0.25:
+                records, segments = rng.choice(("tiny", "tiny", "small")), "bytes"
+            elif rng.random() < 0.6:  # trials need less than 64 records to be missing
+                records = rng.choice(("medium", "large", "mixed"))
+                segments = rng.choice(("small", "mss", "mss", "mixed"))
+            return Regime(
+                records,
+                segments,
+                hold=rng.choice((0, 0, 0.02)),
+                lose=rng.choice((0, 0, 0.02)),
+                repeat=0.02,
+                far=rng.choice((2.0, 8.0)),
+                gap=rng.choice((0.01, 0.02, 0.05)),
+                decoy=rng.choice((0, 0.1, 0.5)),
+                header=rng.choice((0, 0, 0.01)),
+                mutate=0.005,
+            )
+        case 7:  # headers come late, and what is behind them before
+            return Regime(
+                rng.choice(("tiny", "small", "small", "mixed")),
+                segments,
+                hold=rng.choice((0.05, 0.1, 0.2)),
+                lose=rng.choice((0.02, 0.1)),
+                go_back=rng.choice((0, 0, 0.3)),
+                gap=rng.choice((0, 0.005)),
+                far=rng.choice((3.0, 20.0)),
+                decoy=rng.choice((0, 0.3)),
+                header=0.03,
+                mutate=0.005,
+            )
         case 1:
             far, p = rng.choice(((2.0, 0.1), (5.0, 0.05), (30.0, 0.01)))
             spare = rng.random() < 0.6
@@ -497,6 +536,10 @@ class Peer:
             (0, 0, rng.randrange(1 << 16), (1 << 32) - 2, rng.getrandbits(64), (1 << 64) - 5)
         )
         self._gcm = AESGCM(self.key)
+        # TLS 1.3 has but one type outside, which not every peer keeps to here
+        mixed = self.version is TlsVersion.TLS_1_2 or rng.random() < 0.2
+        self._kinds = (23, 23, 23, 22, 21, 20) if mixed else (23,)
+        self._numbers: dict[int, int] = {}  # of records, by sequence number; the oldest first
         self.regime = random_regime(rng)
         self.sent = 0
         self._made = self.number
@@ -506,6 +549,7 @@ class Peer:
         self._late: list[tuple[int, int, str, int, int]] = []
         self._time = self._count = 0
         self.lost = False  # what was sent may have led the device astray
+        self.misled = False  # an answer about it has
 
     def restart(self) -> None:
         """Begin anew at the next record that was not sent: same keys, other numbers to ADD."""
@@ -523,7 +567,7 @@ class Peer:
         self._base -= at
         self._heads = deque(place - at for place in self._heads)
         self._late.clear()
-        self.lost = False
+        self.lost = self.misled = False
         self.regime = random_regime(self._rng)
 
     def _text_size(self) -> int:
@@ -546,7 +590,7 @@ class Peer:
         """One more record at the end of the stream."""
         rng, number = self._rng, self._made
         self._made = (number + 1) % (1 << 64)
-        kind = rng.choice((23, 23, 23, 22, 21, 20))
+        kind = rng.choice(self._kinds)
         text = some_bytes(rng, self._text_size())
         if self.version is TlsVersion.TLS_1_2:
             explicit = rng.randbytes(8)
@@ -556,11 +600,51 @@ class Peer:
         else:
             header = aad = struct.pack(">BHH", kind, 0x0303, len(text) + 16)
             nonce = (int.from_bytes(self.iv) ^ number).to_bytes(12)
+        if rng.random() < self.regime.decoy:
+            keystream = self._gcm.encrypt(nonce, bytes(len(text)), aad)
+            text = self._with_decoys(text, keystream)
         sealed = bytearray(self._gcm.encrypt(nonce, text, aad))
         if rng.random() < self.regime.forged:
             sealed[rng.randrange(len(sealed))] ^= 1 << rng.randrange(8)  # not authentic
-        self._heads.append(self._base + len(self._data))
+        place = self._base + len(self._data)
+        self._heads.append(place)
+        self._numbers[(self.seq + place) % SEQ] = number
+        if len(self._numbers) > KNOWN:
+            del self._numbers[next(iter(self._numbers))]
         self._data += header + sealed
+
+    def _with_decoys(self, text: bytes, keystream: bytes) -> bytes:
+        """The text with headers in its ciphertext: some one behind the other, as it seems."""
+        rng = self._rng
+        least, most = LENGTHS[self.version]
+        decoys = bytearray(text)
+        at = rng.randrange(len(text) + 1)
+        while at + 5 <= len(text):
+            to_end = len(text) - at - 5 + 16
+            length = rng.choice(
+                (least, least, 40, 100, 300, to_end, to_end, rng.randrange(least, most + 1), most)
+            )
+            length = rng.choice((least - 1, most + 1)) if rng.random() < 0.05 else length
+            kind = rng.choice((23, 23, 23, 20, 22))
+            header = struct.pack(">BHH", kind, 0x0303, length)[: rng.choice((3, 5, 5, 5, 5))]
+            for n, byte in enumerate(header, at):
+                decoys[n] = byte ^ keystream[n]
+            at += 5 + length if rng.random() < 0.8 else rng.randrange(1, 20)
+        return bytes(decoys)
+
+    def number_of(self, seq: int) -> int | None:
+        """The number of the record that starts there; None if none does, or did long ago."""
+        return self._numbers.get(seq)
+
+    def coming(self) -> tuple[int, int]:
+        """Sequence number and number of a record that is still to be sent."""
+        self._forget_heads()
+        seq = (self.seq + self._ahead(3)[self._rng.randrange(3)]) % SEQ
+        return seq, self._numbers[seq]
+
+    def gone(self, back: int) -> int:
+        """Sequence number of a record that was made so many before the last one."""
+        return list(islice(reversed(self._numbers), back + 1))[-1] if self._numbers else self.seq
 
     def _fill(self, to: int) -> None:
         while self._base + len(self._data) <= to or not self._heads:
@@ -581,12 +665,16 @@ class Peer:
             self._record()
         return [head for head in islice(self._heads, count + 2) if head > self.sent][:count]
 
-    def _cut(self) -> int:
-        """Bytes of the next segment."""
-        rng = self._rng
+    def _forget_heads(self) -> None:
+        """All before the record that `sent` is in."""
         self._fill(self.sent)
         while len(self._heads) > 1 and self._heads[1] <= self.sent:
             self._heads.popleft()
+
+    def _cut(self) -> int:
+        """Bytes of the next segment."""
+        rng = self._rng
+        self._forget_heads()
         match self.regime.segments:
             case "bytes":
                 return rng.randrange(1, 4) if rng.random() < 0.9 else rng.randrange(1, 40)
@@ -626,6 +714,9 @@ class Peer:
             self._time += 1
             if self._late and self._late[0][0] <= self._time:
                 _, _, kind, first, last = heappop(self._late)
+                if kind != "again" and dice() < 4 * regime.header:
+                    self._later(kind, first, last)
+                    return "header", first, self._wrong_header(first, last)
                 if kind != "again" and first < self.sent and dice() < regime.go_back:
                     self.sent = first
                     continue
@@ -639,6 +730,8 @@ class Peer:
                         last + rng.randrange(50),
                     )
                 return kind, first, self.bytes_at(first, last)
+            if dice() < regime.gap:
+                self._leave_gap()
             first = self.sent
             last = first + self._cut()
             if dice() < regime.old and first > self._base:
@@ -673,10 +766,31 @@ class Peer:
                 return "stretched", first, self.bytes_at(first, last)
             return "fresh", first, self.bytes_at(first, last)
 
+    def _leave_gap(self) -> None:
+        """Some of what would be next does not come now."""
+        rng, first = self._rng, self.sent
+        self._forget_heads()
+        match rng.randrange(4):
+            case 0:  # about where the device says that the boundary is lost
+                boundary = first if self._heads[0] == first else self._ahead(1)[0]
+                size = boundary - first + LONGEST + rng.choice((-1, 0, 0, 1, 1, 2))
+            case 1:
+                size = rng.randrange(200, 8000)
+            case _:
+                size = rng.randrange(LONGEST, 50_000)
+        self.sent += size
+        self.lost = True
+        if rng.random() < 0.3:
+            at = first
+            while at < self.sent:
+                last = min(self.sent, at + rng.randrange(1, 3000))
+                self._later("filled", at, last)
+                at = last
+
     def _wrong_header(self, first: int, last: int) -> bytes:
         """The segment, with a record header in it that is just wrong, or just right."""
         rng = self._rng
-        heads = [head for head in self._heads if first <= head < last]
+        heads = [at for at in range(first, last) if (self.seq + at) % SEQ in self._numbers]
         data = bytearray(self.bytes_at(first, last))
         if not heads:
             return bytes(data)
@@ -744,6 +858,45 @@ class Command:
     key: bytes = b""
     iv: bytes = b""
     early: bool = False
+    answer: int = Answer.REJECT
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """The host answers, or says where a record starts without being asked: `Traffic.answer`.
+
+    Attributes:
+        kind: how; one of RESYNCS.
+        connection: that of the peer.
+        peer: the far end.
+        coming: sequence number and number of a record that it has not sent yet.
+        seed: of what is random in it.
+    """
+
+    kind: str
+    connection: int
+    peer: Peer
+    coming: tuple[int, int]
+    seed: int
+
+    @property
+    def flow(self) -> Flow:
+        """Of the connection."""
+        return self.peer.flow
+
+
+MISLEADING: Final = ("wrong number", "believe", "astray")
+RESYNCS: Final = {  # and how often
+    "true": 100,  # accepts a header that is one, with its number, and rejects what is none
+    "reject": 12,  # whatever it is
+    "wrong number": 8,
+    "believe": 12,  # accepts what is none
+    "stale": 20,  # what was not asked last
+    "coming": 10,  # a record that is still to come; nobody asked
+    "astray": 2,  # where none will start
+    "gone": 3,  # a record that was sent long ago
+    "other": 3,  # a connection that there is not
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -752,9 +905,19 @@ class Control:
 
     rx_enable: bool
     avoid_partials: bool
+    self_confirm: bool = False
 
 
-Step = Frames | Command | Control
+@dataclass(frozen=True, slots=True)
+class Events:
+    """At most so many events are read, then these bits of IRQ_STATUS written; no frame is under
+    way."""
+
+    limit: int
+    clear: int
+
+
+Step = Frames | Command | Resync | Control | Events
 
 
 def add(peer: Peer, **other: object) -> Command:
@@ -809,7 +972,7 @@ class Traffic:
         """So many frames, and what goes with them."""
         rng = self.rng
         steps: list[Step] = []
-        control = Control(rng.random() < 0.97, rng.random() < 0.3)
+        control = Control(rng.random() < 0.97, rng.random() < 0.3, rng.random() < 0.5)
         if control != self._control or not self.peers:
             self._control = control
             steps.append(control)
@@ -821,10 +984,82 @@ class Traffic:
                 steps.append(self._command())
             while len(self.peers) < min(self._crowd, self._connections) and rng.random() < 0.9:
                 steps.append(self._add())
-            made = self._frames(min(left, int(1 + rng.expovariate(1 / 60))))
+            made = self._frames(min(left, int(1 + rng.expovariate(1 / 40))))
             steps.append(made)
             left -= len(made.frames)
+            steps += self._resyncs(made)
+            if rng.random() < 0.2:
+                limit = rng.choice((1, 3, 100, 100))
+                steps.append(Events(limit, rng.choice((0, 7, 7, rng.randrange(8)))))
         return self._straddled(steps)
+
+    def _resyncs(self, made: Frames) -> list[Step]:
+        """What a host may say behind these frames, mostly about the connections in them."""
+        rng = self.rng
+        steps: list[Step] = []
+        recent = [note.peer for note in made.notes[-50:]]
+        for _ in range(rng.choice((1, 2, 4, 6))):
+            near = [n for n, peer in self.peers.items() if peer in recent]
+            some = near if near and rng.random() < 0.9 else list(self.peers)
+            if some:
+                connection = rng.choice(some)
+                peer = self.peers[connection]
+                kind = rng.choices(list(RESYNCS), list(RESYNCS.values()))[0]
+                step = Resync(kind, connection, peer, peer.coming(), rng.getrandbits(32))
+                steps.append(step)
+        return steps
+
+    def answer(self, step: Resync, asked: list[int]) -> Command | None:
+        """What the host says; None if nothing.
+
+        Args:
+            step: how it does.
+            asked: sequence numbers that the device asked about on this connection, the last one
+                last; one that is answered is mostly taken off.
+        """
+        rng, peer = Random(step.seed), step.peer
+        seq, number = asked[-1] if asked else 0, 0
+        answer, connection, direction = Answer.ACCEPT, step.connection, Direction.RX
+        true = peer.number_of(seq)
+        match step.kind:
+            case "coming":
+                seq, number = step.coming
+            case "astray":
+                seq = (step.coming[0] + rng.randrange(1, 3000)) % SEQ
+            case "gone":
+                seq = peer.gone(rng.randrange(1, 2000))
+            case "other":
+                if rng.random() < 0.5:
+                    direction = Direction.TX
+                else:
+                    connection = rng.choice((self._connections, 0xFFFF))
+            case _ if not asked:
+                return None
+            case "stale":
+                seq = rng.choice((rng.choice(asked), (seq + rng.choice((-1, 1, 5))) % SEQ))
+                number = peer.number_of(seq) or 0
+                answer = rng.choice(list(Answer))
+            case "reject":
+                answer = Answer.REJECT
+            case "wrong number" if true is not None:
+                number = (true + rng.choice((-1, 1, 64, rng.getrandbits(64)))) % (1 << 64)
+            case "believe" if true is None:
+                number = rng.getrandbits(64)
+            case _ if true is None:
+                answer = Answer.REJECT
+            case _:
+                number = true
+        if asked and rng.random() < 0.9:
+            asked.pop()
+        return Command(
+            Opcode.RESYNC_RX,
+            direction,
+            connection=connection,
+            flow=peer.flow,
+            seq=seq,
+            number=number,
+            answer=answer,
+        )
 
     def _add(self, **other: object) -> Command:
         """A new connection, or an old one again."""
@@ -857,8 +1092,11 @@ class Traffic:
         rng = self.rng
         some = rng.choice(list(self.peers.values())) if self.peers else None
         lost = [n for n, peer in self.peers.items() if peer.lost]
-        if lost and rng.random() < 0.6:
+        if lost and rng.random() < 0.1:
             return self._delete(rng.choice(lost))
+        misled = [n for n, peer in self.peers.items() if peer.misled]
+        if misled and rng.random() < 0.5:
+            return self._delete(rng.choice(misled))
         match rng.randrange(12):
             case 0 if some:  # it has this one
                 return add(Peer(rng, some.flow), early=rng.random() < 0.5)
@@ -870,7 +1108,7 @@ class Traffic:
                     return add(peer, cipher=rng.choice((Cipher.NONE, Cipher.RESERVED)))
                 return add(peer, direction=Direction.TX)
             case 3:
-                opcode = rng.choice((0, 3, 4, rng.randrange(5, 16)))
+                opcode = rng.choice((0, 4, rng.randrange(5, 16)))
                 return Command(opcode, rng.randrange(2), connection=rng.randrange(1 << 16))
             case 4:  # nobody there, or none such direction
                 wrong = rng.choice((self._connections, 0xFFFF, rng.randrange(1 << 16)))
@@ -958,7 +1196,7 @@ class Traffic:
             if isinstance(step, Frames):
                 flows = set()  # of the commands that follow at once
                 for following in steps[at + 1 :]:
-                    if not isinstance(following, Command):
+                    if not isinstance(following, Command | Resync):
                         break
                     flows.add(following.flow)
                 free = 0
