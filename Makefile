@@ -20,7 +20,7 @@ HDL    := $(wildcard hdl/*.v)
 PYTEST := $(BIN)/pytest -q
 SPLIT  := -n $(JOBS) --dist worksteal
 
-.PHONY: help setup setup-synth setup-formal demo demo-lane test model sim vectors cosim regress bench lint \
+.PHONY: help setup setup-synth setup-formal demo demo-lane test model sim vectors cosim regress sweep bench lint \
         types layers regs html synth pnr formal ci clean
 
 help:   ## this list
@@ -62,6 +62,8 @@ regress: setup   ## the long sweeps, both simulators, and more schedules of fram
 	SIM=icarus $(PYTEST) $(SPLIT) -m regress cocotb_tests
 	SIM=verilator $(PYTEST) $(SPLIT) -m regress cocotb_tests
 
+sweep: setup   ## loss and reordering, beside the published NIC; writes the tables of docs/sweep.md
+	$(BIN)/python -m tools.sweep_docs --jobs $(JOBS)
 bench: setup   ## clocks of device and lane, beside the anchors; build/bench.json
 	SIM=verilator $(BIN)/python -m cocotb_tests.bench
 

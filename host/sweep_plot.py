@@ -12,12 +12,13 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-STYLE: Final[Mapping[str, tuple[str, str]]] = {  # colour and marker, by mode
-    "document": ("tab:red", "v"),
-    "order-free": ("tab:blue", "o"),
-    "self-confirming": ("tab:green", "s"),
-    "all": ("tab:purple", "D"),
+STYLE: Final[Mapping[str, tuple[str, str, int]]] = {  # colour, marker and its size, by mode
+    "document": ("tab:red", "v", 6),
+    "order-free": ("tab:blue", "o", 10),  # curves that are the same can all be seen
+    "self-confirming": ("tab:green", "s", 6),
+    "all": ("tab:orange", "D", 3),
 }
+FEW: Final = 10  # outages of which there is no mean
 TITLE: Final = {
     "loss": "Loss, sent again {distance} frames later",
     "reorder": "Reordering, {distance} frames early",
@@ -49,21 +50,23 @@ def _full(axes: Axes, report: Mapping[str, Any]) -> None:
     axes.plot(*_columns(published, "full"), "k*", markersize=10, label="published (ConnectX-6 Dx)")
     axes.plot(*_columns(report["bound"], "full"), "k--", linewidth=1, label="in-order bound")
     _modes(axes, report, "full")
+    axes.set_ylim(top=104)
 
 
 def _outage(axes: Axes, report: Mapping[str, Any]) -> None:
-    axes.set_title("mean outage, frames")
+    axes.set_title(f"mean outage, frames (where there are {FEW})")
     _modes(axes, report, "outage")
+    axes.margins(y=0.1)
 
 
 def _modes(axes: Axes, report: Mapping[str, Any], column: str) -> None:
-    for mode, (colour, marker) in STYLE.items():
+    for mode, (colour, marker, size) in STYLE.items():
         points = [each for each in report["points"] if each["mode"] == mode]
         if column == "outage":
-            points = [each for each in points if each["outages"]]
+            points = [each for each in points if each["outages"] >= FEW]
         if points:
             xs, ys = _columns(points, column)
-            axes.plot(xs, ys, color=colour, marker=marker, markersize=5, label=mode)
+            axes.plot(xs, ys, color=colour, marker=marker, markersize=size, label=mode)
 
 
 def _columns(rows: list[dict[str, float]], column: str) -> tuple[list[float], list[float]]:
