@@ -270,11 +270,10 @@ class Boundary:
         if tried and self._try(seq, payload, begins=True):
             return True, None
         self._step(Event.CHAIN if self.chains else Event.NO_CHAIN)
-        pending = self.pending
+        pending = self.pending  # which may be this one: it does not start behind itself
         if (
             not self.lost
             or noted not in self.chains
-            or noted is pending
             or (pending and (pending.start - noted.start) % SEQ < HALF)
             or (self_confirm and self.failed < FAILURES and noted.count < 2)
         ):

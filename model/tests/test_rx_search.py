@@ -387,6 +387,11 @@ def test_the_search_stops_where_a_chain_starts_or_goes_on() -> None:
     line.go(FAR + 5, junk(5) + b"\x17\3\3\0\x50" + junk(200))  # at 10: covered; at 131: no header
     assert line.chains() == [None] * 4
     line = lost_line()
+    line.go(FAR + 10, GOOD)
+    # from before its start to behind its next, and then another one
+    line.go(FAR, junk(10 + 121 + 30) + GOOD[:20])
+    assert line.chains() == [(FAR + 161, FAR + 282, 1), None, None, None]
+    line = lost_line()
     line.go(FAR, GOOD)
     # what looks like one over its next is looked at from there on
     line.go(FAR + 119, b"\x17\3" + GOOD)
@@ -879,9 +884,14 @@ def test_a_frame_that_is_still_ahead_after_its_trial_was_proved() -> None:
         line.boundary.trial.entry,  # type: ignore[union-attr]
         Chain(0, GOOD[:13], 0),
     )
+    line.boundary.failed = 2
+    line.boundary.places[1] = line.boundary.pending = Chain(line.seq + 29_000, GOOD[:13], 0)
     tail = line.boundary.tail
     followed = line.go(FAR + 60, GOOD[60:], confirm=True)
-    assert followed == Followed(OUT_OF_SYNC, counted=(SELF,))
+    withdrawn = (told(WITHDRAWN, line, 29_000),)
+    assert followed == Followed(OUT_OF_SYNC, notices=withdrawn, counted=(SELF,))
+    known = line.boundary
+    assert [known.failed, known.trial, known.pending] == [0, None, None]
     assert (line.next, line.number, line.boundary.state) == (FAR, 5, IN_SYNC)
     assert line.boundary.tail == tail  # not searched
 
