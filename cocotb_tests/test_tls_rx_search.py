@@ -21,7 +21,16 @@ from cocotb_tests.streams import rng_of_test, start
 from model.regs import Answer, Counter, Reason, RxPass, TlsVersion
 from model.regs import Event as EventOf
 from model.rx_search import CHAINS, LONGEST, Boundary, Chain, Notice, State, size_of
-from model.rx_walk import HALF, HEADER, LENGTHS, NUMBERS, SEQ, Walk, Walked
+from model.rx_walk import (
+    HALF,
+    HEADER,
+    LENGTHS,
+    NUMBERS,
+    SEQ,
+    WIRE_VERSION,
+    Walk,
+    Walked,
+)
 
 ADDR_W = 15
 WINDOW = 8
@@ -129,6 +138,7 @@ class Bench:
         self.connections: list[Connection] = []
         self.held: Connection | None = None
         self.self_confirm = False
+        self.proves = True  # some of the trials that are complete
         self.events: list[tuple[int, int, int]] = []
         self.lost = 0
         self.clocks = 0  # that the last search took
@@ -280,7 +290,11 @@ class Bench:
         self.hits: list[Fields] = []
         for log in (boundary.tries, boundary.started, walk.passed, walk.walks):
             log.clear()
-        proofs = [self.rng.choice([None, self.rng.getrandbits(64)]) for _ in range(2)]
+        proofs: list[int | None] = [
+            self.rng.choice([None, self.rng.getrandbits(64)]) for _ in range(2)
+        ]
+        if not self.proves:
+            proofs = [None, None]
         connection.numbers[:] = proofs
         followed = boundary.receive(
             seq, payload, avoid_partials=False, self_confirm=self.self_confirm
@@ -293,8 +307,9 @@ class Bench:
             dut.s_version.value = int(walk.version)
             await self.pulse(load=1, load_state=connection.state)
         addr = self.noise.randrange(1 << ADDR_W)
-        around = connection.peer.stream.bytes_at(place + len(payload), 40)
-        if self.noise.random() < 0.5:
+        behind = place + len(payload)
+        around = bytes(connection.peer.stream.data[behind : behind + 40])
+        if not around or self.noise.random() < 0.5:
             around = self.noise.randbytes(40)
         if self.noise.random() < 0.2:
             around = some_header(walk.version, self.noise) * 8
@@ -411,6 +426,91 @@ async def frames_are_searched_as_the_model_does(dut: Any, self_confirm: bool) ->
             bench.self_confirm = self_confirm and rng.random() < 0.9
             dut.self_confirm.value = int(bench.self_confirm)
     cocotb.log.info("%d asked, %d proved, %d passed", bench.asked, bench.proved, bench.passed)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(self_confirm=[False, True])
+async def chains_are_many(dut: Any, self_confirm: bool) -> None:
+    """Short frames far apart with a header or two; at the ends of chains, or just before them."""
+    bench = Bench(dut)
+    rng = bench.rng
+    await start(dut)
+    bench.self_confirm = self_confirm
+    dut.self_confirm.value = int(self_confirm)
+    for _ in range(6):
+        connection = bench.add()
+        version, stream = connection.walk.version, connection.peer.stream
+        for _ in range(50):
+            chains = connection.boundary.chains
+            size = rng.choice([5, 12, 13, 14, 20, 60, rng.randint(1, 90)])
+            place = rng.randrange(LONGEST + 1, 10 * LONGEST)
+            edges = [edge for chain in chains for edge in (chain.next, chain.next, chain.start)]
+            if edges and rng.random() < 0.6:
+                place = stream.place_of(rng.choice(edges)) - rng.choice([0, 0, rng.randrange(size)])
+            elif rng.random() < 0.5:  # behind the frame before
+                place = stream.place_of(connection.boundary.tail_end)
+            payload = bytearray(rng.randbytes(size))
+            heads = [stream.place_of(edge) - place for edge in edges if rng.random() < 0.8]
+            for at in (rng.randrange(size), *heads):
+                if 0 <= at < size:
+                    payload[at : at + HEADER] = some_header(version, rng, small=rng.random() < 0.3)
+            if place >= 0:
+                await bench.frame(connection, place, bytes(payload[:size]))
+            if rng.random() < 0.05:
+                await bench.answer(connection)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def a_header_may_lie_over_a_frames_end(dut: Any) -> None:
+    """Cut anywhere: it starts a chain, and a trial if the text is in the second frame."""
+    bench = Bench(dut)
+    await start(dut)
+    bench.self_confirm = True
+    dut.self_confirm.value = 1
+    for cut in [*range(14), *range(14)]:
+        connection = bench.add()
+        header = b"\x17" + WIRE_VERSION + (60).to_bytes(2) + bytes(60)
+        place = LONGEST + 100
+        await bench.frame(connection, place, bytes(20) + header[:cut])
+        await bench.frame(connection, place + 20 + cut, header[cut:])
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def a_chain_may_be_longer_than_a_frame(dut: Any) -> None:
+    """A frame reaches into one of about 2^14, 2^15 or 2^16 bytes."""
+    bench = Bench(dut)
+    rng = bench.rng
+    await start(dut)
+    for size in (1 << 14, 1 << 15, 1 << 16):
+        connection = bench.add()
+        for less in (0, 8, 40, rng.randrange(100)):
+            start_at = place = 2 * LONGEST
+            left = size - less
+            while left:
+                total = min(left, LONGEST - 100)
+                header = b"\x17" + WIRE_VERSION + (total - HEADER).to_bytes(2) + bytes(20)
+                await bench.frame(connection, place, header)
+                place, left = place + total, left - total
+            before = rng.randint(20, 60)
+            await bench.frame(connection, start_at - before, bytes(before + 40))
+            connection = bench.add()
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def three_trials_may_fail(dut: Any) -> None:
+    """Then there is none more, and the host is asked about a header alone."""
+    bench = Bench(dut)
+    bench.proves = False
+    await start(dut)
+    bench.self_confirm = True
+    dut.self_confirm.value = 1
+    connection = bench.add()
+    place = LONGEST + 100
+    for count in range(6):
+        header = b"\x17" + WIRE_VERSION + (60 + count).to_bytes(2)
+        await bench.frame(connection, place, header + bytes(60 + count))
+        assert connection.boundary.failed == min(count + 1, 3)
+        place += 65 + count
 
 
 def clocks_of(size: int, headers: dict[int, int]) -> int:
