@@ -50,6 +50,7 @@ class Proof:
     """One run of SymbiYosys.
 
     `modules` are those of `hdl/` that are read, `properties` those of them whose `.vh` is added.
+    Of those that are `free` only the ports are read: their outputs may do anything at any time.
     More than one of `cases` splits a proof: each sets parameters, and all must pass.
     """
 
@@ -63,6 +64,7 @@ class Proof:
     bugs: tuple[Bug, ...] = ()
     bug_depth: int = 24
     cases: tuple[Mapping[str, int], ...] = ({},)
+    free: tuple[str, ...] = ()
 
 
 PROOFS: dict[str, Proof] = {
@@ -178,11 +180,24 @@ PROOFS: dict[str, Proof] = {
             Bug("tls_rx_out", "rd_q != wr_addr && covered", "covered"),
         ),
     ),
+    "search": Proof(
+        "tls_rx_search",
+        ("tls_rx_search",),
+        ("tls_rx_search",),
+        {"WINDOW": 2, "SEARCH_W": 856},
+        bugs=(
+            Bug("tls_rx_search", "(moved || dropped[pending_chain_q]);", "moved;"),
+            Bug("tls_rx_search", "if (dropped[made_chain_q]) made_q <= 1'b0;", ""),
+            Bug("tls_rx_search", "if (dropped[trial_chain_q]) trial_q <= 1'b0;", ""),
+            Bug("tls_rx_search", "(pending_chain_q != made_chain_q && older[31])", "1'b1"),
+        ),
+    ),
     "walk": Proof(
         "tls_rx_walk",
         ("tls_rx_walk", "tls_rx_search"),
         ("tls_rx_walk",),
-        {"ID_W": 1, "ADDR_W": 16, "WINDOW": 2, "CONN_W": 1060, "REC_W": 287},
+        free=("tls_rx_search",),
+        parameters={"ID_W": 1, "ADDR_W": 16, "WINDOW": 2, "CONN_W": 1060, "REC_W": 287},
         depth=1,
         cases=(
             *({"F_CASE": state} for state in (0, 1, 2, 5, 6, 7, 8)),
@@ -235,6 +250,17 @@ def source(module: str, properties: bool, bug: Bug | None) -> str:
     return text
 
 
+def free(module: str) -> str:
+    """A module with the same ports, whose outputs may be anything in each clock."""
+    text = (HDL / f"{module}.v").read_text()
+    ports = text[text.index(f"module {module} ") : text.index("\n);\n") + 4]
+    outputs = re.findall(r"^\s*output\s+wire\s+(?:(\[.*\])\s+)?(\w+)", ports, re.M)
+    lines = [
+        f"(* anyseq *) reg {bits} f_{name};\nassign {name} = f_{name};" for bits, name in outputs
+    ]
+    return "\n".join([ports, *lines, "endmodule", ""])
+
+
 def configuration(proof: Proof, files: list[str]) -> str:
     """The text for SymbiYosys."""
     sets = " ".join(f"-set {name} {value}" for name, value in proof.parameters.items())
@@ -276,6 +302,8 @@ def prove(name: str, proof: Proof, bug: Bug | None = None) -> tuple[str, float]:
     files = []
     for module in proof.modules:
         text = source(module, module in proof.properties, bug)
+        if module in proof.free:
+            text = free(module)
         (folder / f"{module}.v").write_text(text)
         files.append(f"{module}.v")
     for path in [*HDL.glob("*.vh"), FORMAL / "stream_rules.v"]:

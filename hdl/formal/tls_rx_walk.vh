@@ -12,10 +12,11 @@
 // How     by induction, unbounded; the invariants set the walker's registers equal to the reference's.
 //         The step is one clock (depth 1), and is proved from each of the walker's states on its own
 //         (F_CASE, F_PIECE): the assumptions below bind nothing but the state the step starts from.
-// Assumed no resync; frames of one connection and frames that need none; each of the connection starts where the
-//         one before ended, with a byte or more, without a reason; none after a bad header. Its state
-//         comes as last written, or with s_same. Bytes of the frame come two clocks after hdr_addr;
-//         f_wire_q is what is on the wire from the prefix's start, where the reference is.
+// Assumed no resync; frames of one connection and frames that need none; each of the connection
+//         starts where the one before ended, with a byte or more, without a reason; none after a bad
+//         header. Its state comes as last written, or with s_same. Bytes of the frame come two clocks
+//         after hdr_addr; f_wire_q is what is on the wire from the prefix's start, where the reference
+//         is. Of tls_rx_search nothing: its outputs are free.
 parameter [4:0] F_CASE = 5'd31;                 // 0 to 8: the step of the induction from this state
 parameter [2:0] F_PIECE = 3'd4;                 // 0 none, 1 text, 2 text and tag, 3 a tag went out
 reg          f_run_q;                           // there was a reset
@@ -38,7 +39,8 @@ reg  [13:0]  f_offset_q, f_bytes_q, f_pos_q;
 reg  [9:0]   f_ranges_q;
 // the context
 reg          f_live_q;                          // the walker's own is the newest
-reg  [CONN_W-1:0] f_conn_q;
+localparam    F_CONN_W = CONN_W - SEARCH_BITS;      // without what the search knows
+reg  [F_CONN_W-1:0] f_conn_q;
 reg  [REC_W-1:0]  f_rec0_q, f_rec1_q;
 // the buffer
 (* anyseq *) reg [103:0] f_any;
@@ -109,7 +111,7 @@ always @(posedge clk) begin
         if (r_last) r_in_q <= 1'b0;
         if (r_text) f_ranges_q <= f_ranges_q + 10'd1;
     end
-    if (wr_conn_en) f_conn_q <= wr_conn;
+    if (wr_conn_en) f_conn_q <= wr_conn[F_CONN_W-1:0];
     if (wr_rec_en && !wr_slot) f_rec0_q <= wr_rec;
     if (wr_rec_en && wr_slot)  f_rec1_q <= wr_rec;
     if (leaves) f_busy_q <= 1'b0;
@@ -163,7 +165,7 @@ always @* begin
             assume ({1'b0, s_offset} + {1'b0, s_bytes} <= 15'd9600);
             if (s_same) assume (f_live_q);
             else begin
-                assume (s_conn == (wr_conn_en ? wr_conn : f_conn_q));
+                assume (s_conn[F_CONN_W-1:0] == (wr_conn_en ? wr_conn[F_CONN_W-1:0] : f_conn_q));
                 if (!(wr_rec_en && wr_slot == s_conn[0]))
                     assume (s_rec == (s_conn[0] ? f_rec1_q : f_rec0_q));
                 else assume (s_rec == wr_rec);
@@ -205,7 +207,7 @@ always @* if (f_run_q) begin
     end
     if (f_stored && needs_q) begin
         assert (wr_conn_en && wr_id == f_id_q);
-        assert (wr_conn[CONN_W-SEARCH_BITS-1 -: 101]
+        assert (wr_conn[F_CONN_W-1 -: 101]
                 == {r_version_q, r_next_q, r_number_q, r_in_q ? 4'd0 : r_have_q});
     end
 end
@@ -227,7 +229,6 @@ wire        f_open   = r_in_q && !f_gone;
 reg  [95:0] f_mask;                             // of the bytes of the prefix that are known
 always @* for (f_j = 0; f_j < 12; f_j = f_j + 1) f_mask[8*f_j +: 8] = {8{f_j < {28'd0, r_have_q}}};
 // as stored
-wire [SEARCH_BITS-1:0] c_search;
 wire        c_version;
 wire [31:0] c_next;
 wire [63:0] c_number;
@@ -237,7 +238,7 @@ wire [OPEN_W-1:0] c_count;
 wire [WINDOW-1:0] c_used;
 wire [WINDOW*SLOT_W-1:0] c_order;
 wire [SLOT_W-1:0] c_young;
-assign {c_search, c_version, c_next, c_number, c_have, c_prefix, c_count, c_used, c_order, c_young} = f_conn_q;
+assign {c_version, c_next, c_number, c_have, c_prefix, c_count, c_used, c_order, c_young} = f_conn_q;
 wire [31:0] e_start;
 wire [14:0] e_total, e_edge;
 wire [1:0]  e_type;
