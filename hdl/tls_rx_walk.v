@@ -370,6 +370,7 @@ task move(input [31:0] to);
         next_q <= to;
         have_q <= 4'd0;
         if (to[31] != next_q[31]) begin
+            rec_q   <= 1'b0;
             count_q <= {OPEN_W{1'b0}};
             used_q  <= {WINDOW{1'b0}};
         end
