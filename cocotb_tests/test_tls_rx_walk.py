@@ -24,8 +24,9 @@ from cocotb_tests.streams import Gaps, Sink, StreamRules, never, often, rng_of_t
 from model.regs import Answer, Reason, RxPass, TlsVersion
 from model.regs import Counter as CounterOf
 from model.regs import Event as EventOf
-from model.rx_search import Boundary, Chain, Followed, Notice
+from model.rx_search import LONGEST, Boundary, Chain, Followed, Notice
 from model.rx_walk import (
+    HALF,
     HEADER,
     LENGTHS,
     NUMBERS,
@@ -397,11 +398,11 @@ class Bench:
         await self.insert(0)
         await self.segment(0, 0, self.connections[0].stream.bytes_at(0, 40))
 
-    async def insert(self, connection: int, looks: float = 0.0) -> None:
+    async def insert(self, connection: int, looks: float = 0.0, first: int | None = None) -> None:
         """A new connection, or another one in its place."""
         dut, rng = self.dut, self.rng
         version = rng.choice([TlsVersion.TLS_1_2, TlsVersion.TLS_1_3])
-        first = some_first(rng)
+        first = some_first(rng) if first is None else first
         number = rng.choice([0, rng.getrandbits(64), (1 << 64) - 1 - rng.randrange(3)])
         self.held = None
         await self.answered()
@@ -892,6 +893,7 @@ async def chains_are_passed_when_what_is_missing_comes(dut: Any) -> None:
         number = case % 4
         await bench.insert(number)
         version = bench.connections[number].stream.version
+        await bench.avoid(case % 3 == 0)
         sizes = [rng.choice([0, 0, 1, rng.randint(2, 60)]) for _ in range(rng.randint(2, 30))]
         records = [record(version, size, rng) for size in sizes]
         whole = b"".join(records)
@@ -912,9 +914,44 @@ async def chains_are_passed_when_what_is_missing_comes(dut: Any) -> None:
             await bench.resync(number, Answer.ACCEPT, start, rng.getrandbits(64))
         else:
             await bench.segment(number, 0, whole[:first])
+        # of the last record alone, which is partial if it was passed
+        inner = min(len(whole) - TAG, last) + rng.randrange(3)
+        await bench.segment(number, inner, whole[inner : inner + 5])
         await bench.segment(number, last, whole[last:] + record(version, 5, rng))
         await bench.segment(number, first, whole[first:])
     await bench.done()
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+async def a_boundary_is_lost_beyond_the_longest_record(dut: Any) -> None:
+    """Counted from the byte that is expected; one byte less, and it is waited for."""
+    bench = Bench(dut)
+    await bench.begin()
+    for far in (LONGEST - 1, LONGEST, LONGEST + 1):
+        for have in (0, 3):
+            await bench.insert(0)
+            whole = record(bench.connections[0].stream.version, 100, bench.rng)
+            if have:
+                await bench.segment(0, 0, whole[:have])
+            await bench.segment(0, have + far, bytes(20))
+            await bench.done()
+    assert bench.reasons[RxPass.OUT_OF_SYNC] == 6
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+async def a_move_half_way_round_drops_open_records(dut: Any) -> None:
+    """Of the sequence numbers: when the host says where the next header is, beyond it."""
+    bench = Bench(dut)
+    await bench.begin()
+    for first in (HALF - 300, SEQ - 300, 1000):
+        await bench.insert(0, first=first)
+        whole = record(bench.connections[0].stream.version, 100, bench.rng)
+        await bench.segment(0, 0, whole[:40])
+        await bench.segment(0, len(whole), bytes(20))
+        await bench.resync(0, Answer.ACCEPT, (first + 1000) % SEQ, 7)
+        await bench.segment(0, 40, whole[40:])
+    await bench.done()
+    assert bench.reasons[RxPass.OVERLAP] == 2
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
