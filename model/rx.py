@@ -9,7 +9,7 @@ are complete: another algorithm, and nothing to get wrong in the same way.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher as Mode
@@ -142,8 +142,7 @@ class _Connection:
     keys: _Keys
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """What came of a frame.
 
     Attributes:
