@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from random import Random
@@ -29,7 +29,7 @@ from cocotb_tests.device import CocotbDevice, NicBench
 from cocotb_tests.harness import run
 from cocotb_tests.traffic import SEQ, Flow, Peer, Regime, add, build
 from host import regs
-from host.regs import Addr
+from host.regs import Addr, RxPass
 from host.verilate import BUILD, Parameters
 from model.regs import Cipher, TlsVersion
 
@@ -100,18 +100,40 @@ def begin(device: Rtl | CocotbDevice, peers: Iterable[Steady]) -> None:
 
 
 def rate(text: int, payload: int, connections: int, count: int) -> float:
-    """Clocks a frame, at full load: a third of the frames fill all queues, the rest count."""
+    """Clocks a frame, at full load, in order."""
     peers = [Steady(number, text, payload) for number in range(connections)]
     frames = [peer.frame() for peer in islice(cycle(peers), count)]
-    device = Rtl()
+    clocks, received = at_full_load(peers, frames)
+    decrypted(received)
+    return clocks
+
+
+def ahead(searched: bool) -> float:
+    """Clocks of a full frame that is ahead: all of it searched, or its chain followed."""
+    peer, lost, count = Steady(0, 16384, FULL), 30, 300
+    frames = [peer.frame() for _ in range(lost + count)][lost:]
+    if searched:  # in vain
+        places = range(lost * FULL, (lost + count) * FULL, FULL)
+        frames = [build(peer.flow, (peer.seq + at) % SEQ, bytes(FULL)).frame for at in places]
+    clocks, received = at_full_load([peer], frames)
+    if any(word >> 24 & 0xF != RxPass.OUT_OF_SYNC for _, word in received):
+        raise RuntimeError("a frame that is ahead has another reason")
+    return clocks
+
+
+def at_full_load(
+    peers: Sequence[Steady], frames: Sequence[bytes]
+) -> tuple[float, list[tuple[bytes, int]]]:
+    """Clocks a frame, and what came out: a third of the frames fill all queues, the rest count."""
+    device, first = Rtl(), len(frames) // 3
     begin(device, peers)
-    device.send(frames[: count // 3])
+    device.send(frames[:first])
     clocks = device.clocks
-    device.send(frames[count // 3 :])
+    device.send(frames[first:])
     clocks = device.clocks - clocks
-    decrypted(device.words(count))
+    received = device.words(len(frames))
     device.close()
-    return clocks / (count - count // 3)
+    return clocks / (len(frames) - first), received
 
 
 def decrypted(received: Iterable[tuple[bytes, int]]) -> None:
@@ -193,6 +215,7 @@ def measure() -> dict[str, float]:
     for size in RECORDS:
         clocks = rate(size + 1, FULL, 1, 300)
         figures[f"record_{size}"] = FULL / clocks * size / (size + 22)
+    figures["searched"], figures["followed"] = ahead(True), ahead(False)
     figures["in_process"] = frames_a_second()
     return figures
 
@@ -222,6 +245,9 @@ def tables(figures: dict[str, float]) -> list[Table]:
     latency = f"{figures['latency']:.0f}"
     waits.add_row("1,514 bytes, first in to first out", latency, f"{TARGET_LATENCY}", "95")
     waits.add_row("ADD, doorbell to answer", f"{figures['add']:.0f}", f"{TARGET_ADD}", "")
+    for name, what in (("searched", "searched in vain"), ("followed", "its chain followed")):
+        row = f"1,514 bytes that are ahead, {what}"
+        waits.add_row(row, f"{figures[name]:.2f}", f"{TARGET[1514]}", f"{WIRE[1514]}")
     speed = Table(title="Simulation: full frames, decrypted")
     speed.add_column("")
     for column in ("in process / cocotb", f"frames a second, {platform.machine()}", "target"):
