@@ -243,6 +243,7 @@ class _Searched(rx_search.Boundary):
         self, seq: int, payload: bytes, *, self_confirm: bool
     ) -> tuple[rx_search.Chain | None, bool]:
         seen, before = _Observed.seen, {id(c): (c.count, c) for c in self.chains}
+        meeting = Counter(chain.next for chain in self.chains)
         followed = bool(self.tail) and seq == self.tail_end
         last, self.frames = self.frames, (self.frames[1] if followed else seq, seq)
         found = super()._search(seq, payload, self_confirm=self_confirm)
@@ -250,6 +251,8 @@ class _Searched(rx_search.Boundary):
             if before.get(id(chain), (0, chain))[0] == chain.count:
                 continue
             kind = "first" if chain.count == 1 else "next"
+            if meeting[chain.last] > 1:
+                seen["next header of chains that meet"] += 1
             if chain.last != seq and (chain.last - seq) % rx_walk.SEQ >= rx_walk.HALF:
                 before_that = followed and last[1] != chain.last
                 many = before_that and (chain.last - last[1]) % rx_walk.SEQ >= rx_walk.HALF

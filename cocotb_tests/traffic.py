@@ -466,12 +466,15 @@ def random_regime(rng: Random) -> Regime:
             return Regime(
                 records,
                 segments,
-                hold=rng.choice((0, 0, 0.02)),
+                hold=rng.choice((0, 0.02, 0.2)),
                 lose=rng.choice((0, 0, 0.02)),
+                go_back=rng.choice((0, 0.4)),
                 repeat=0.02,
+                stretch=rng.choice((0, 0.1)),
+                old=rng.choice((0, 0.05)),
                 far=rng.choice((2.0, 8.0)),
                 gap=rng.choice((0.01, 0.02, 0.05)),
-                decoy=rng.choice((0, 0.1, 0.5)),
+                decoy=rng.choice((0, 0.3, 0.9)),
                 header=rng.choice((0, 0, 0.01)),
                 mutate=0.005,
             )
@@ -481,6 +484,7 @@ def random_regime(rng: Random) -> Regime:
                 segments,
                 hold=rng.choice((0.05, 0.1, 0.2)),
                 lose=rng.choice((0.02, 0.1)),
+                stretch=rng.choice((0, 0.1)),
                 go_back=rng.choice((0, 0, 0.3)),
                 gap=rng.choice((0, 0.005)),
                 far=rng.choice((3.0, 20.0)),
@@ -531,7 +535,8 @@ class Peer:
         self.cipher = rng.choice((Cipher.AES_128_GCM, Cipher.AES_256_GCM))
         self.key = rng.randbytes(16 * self.cipher)
         self.iv = rng.randbytes(12)
-        self.seq = rng.choice((rng.randrange(SEQ), SEQ - rng.randrange(20_000), SEQ // 2, 0)) % SEQ
+        turn = rng.choice((SEQ, SEQ // 2))  # where bit 31 changes
+        self.seq = rng.choice((rng.randrange(SEQ), turn - rng.randrange(60_000), turn)) % SEQ
         self.number = rng.choice(
             (0, 0, rng.randrange(1 << 16), (1 << 32) - 2, rng.getrandbits(64), (1 << 64) - 5)
         )
@@ -621,9 +626,8 @@ class Peer:
         at = rng.randrange(len(text) + 1)
         while at + 5 <= len(text):
             to_end = len(text) - at - 5 + 16
-            length = rng.choice(
-                (least, least, 40, 100, 300, to_end, to_end, rng.randrange(least, most + 1), most)
-            )
+            some = (least, least, 40, 100, 300, rng.randrange(least, most + 1), most)
+            length = to_end if rng.random() < 0.4 else rng.choice(some)
             length = rng.choice((least - 1, most + 1)) if rng.random() < 0.05 else length
             kind = rng.choice((23, 23, 23, 20, 22))
             header = struct.pack(">BHH", kind, 0x0303, length)[: rng.choice((3, 5, 5, 5, 5))]
@@ -729,6 +733,8 @@ class Peer:
                         max(self._base, first - rng.randrange(50)),
                         last + rng.randrange(50),
                     )
+                elif dice() < 2 * regime.stretch:
+                    first = max(self._base, first - rng.randrange(1448))
                 return kind, first, self.bytes_at(first, last)
             if dice() < regime.gap:
                 self._leave_gap()
