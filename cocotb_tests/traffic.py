@@ -881,7 +881,7 @@ class Resync:
 
     kind: str
     connection: int
-    peer: Peer
+    peer: Peer = field(compare=False)  # connection names it
     coming: tuple[int, int]
     seed: int
 
