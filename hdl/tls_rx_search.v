@@ -1,19 +1,21 @@
 // tls_rx_search.v - reads frames that are ahead of their connection: finds and follows headers.
 //
-// In    load     another connection's state;  state_d is it now, to be stored
-//       moved, broken  the walk's `next` changed; a header there is none
+// In    load     the state of another connection;  `state` is that of this one, to be stored
+//       moved    the walk's `next` changed; half_way: by opening a record, and bit 31 of it, too
+//       broken   the bytes at `next` are no header
 //       check    the walk is at a frame that is ahead: m_hit, in the same clock, if a chain starts
 //                at `next`, and m_hit_* what it comes to
-//       ahead, is_far  there is none: how far ahead it is
-//       go       search the frame, up to `done`; s_hdr_* reads its bytes, two clocks later
+//       ahead, is_far  no chain starts there: how far ahead the frame is
+//       go       search the frame, up to `done`; hdr_* reads its bytes, two clocks later
 //       ask      then: m_asks, m_chain_start if the host is to be asked
-//       accept, reject  an answer to m_pending_start
-// Out   m_start_* a trial was started in this frame; m_trial_* the one there is
-//       m_event_* for the host
+//       accept   the walk moves to where the host says;  reject: of the pending chain
+// Out   m_in_sync, m_tail_end, m_pending*  what an answer of the host is measured by
+//       m_start* a trial was started in this frame; m_trial* the one there is
+//       m_event* for the host;  count_lost: the boundary was lost
 // How   12 bytes that came before and 16 more a clock make 28, in which a header of 13 bytes may
 //       start at 16 places. Where a chain is known nothing is read but its next header.
 // Spec  docs/receive.md, 7; the names are those of that page.  Model model/rx_search.py.
-//       A frame takes its bytes / 16 and 9 clocks, 6 more for a header.
+//       A frame without headers takes its bytes / 16, rounded up, and 9 clocks; a header 6 more.
 `default_nettype none
 module tls_rx_search #(
     parameter ADDR_W   = 15,        // bits of a byte's address in the buffer
@@ -132,6 +134,7 @@ wire [14:0]              frame_bytes = {11'd0, tail_now_q} + {1'b0, s_bytes};   
 wire [4:0]               prefix_bytes = (s_version == TLS_VERSION_TLS_1_3) ? 5'd5 : 5'd13;
 wire                     lost = sync_q[1];
 
+wire [32*CHAINS-1:0]     from_next;             // to each chain's start
 wire [SEARCH_BITS-CHAINS*CHAIN_BITS-1:0] others =
     {sync_q, turn_q, failed_q, pending_q, pending_chain_q, trial_q, trial_slot_q, trial_chain_q,
      trial_total_q, tail_q, tail_bytes_q, tail_end_q, chain_q};
@@ -148,7 +151,6 @@ endgenerate
 // ---- chains that start at, or behind, the expected sequence number ----
 reg  [CHAINS-1:0]        behind, starts_here;
 reg  [CHAIN_W-1:0]       hit;
-wire [32*CHAINS-1:0]     from_next;
 integer i;
 always @* begin
     hit = {CHAIN_W{1'b0}};
@@ -176,8 +178,8 @@ always @* begin
     free      = turn_q;
     room_here = 15'h7fff;
     for (k = CHAINS - 1; k >= 0; k = k - 1) begin
-        covers[k]    = chain_q[k] && (to_start_q[32*k + 31] || to_start_q[32*k +: 32] == 32'd0)
-                    && !to_next_q[32*k + 31] && to_next_q[32*k +: 32] != 32'd0;
+        covers[k]    = chain_q[k] && 32'd0 - to_start_q[32*k +: 32]
+                                   < to_next_q[32*k +: 32] - to_start_q[32*k +: 32];
         ends_here[k] = chain_q[k] && to_next_q[32*k +: 32] == 32'd0;
         if (covers[k])    covering = k[CHAIN_W-1:0];
         if (ends_here[k]) ending   = k[CHAIN_W-1:0];
@@ -250,11 +252,14 @@ wire [CHAIN_W-1:0]       noted  = makes ? free : track_chain_q;
 // ---- the host ----
 wire [31:0]              older = start_q[pending_chain_q] - start_q[made_chain_q];
 assign m_asks = lost && made_q
-             && (!pending_q || (pending_chain_q != made_chain_q && older[31]))
+             && (!pending_q || older[31])
              && (!self_confirm || failed_q == 2'd3 || count_q[made_chain_q] >= 28'd2);
 assign m_chain_start = start_q[made_chain_q];
 
 // a chain is dropped
+wire looked   = (state_q == ST_READ) && v4_q;
+wire finds    = looked && found_q != 16'd0;
+wire misses   = looked && !finds && over_q && track_q;
 reg  [CHAINS-1:0]        drop;
 integer d;
 always @* begin
@@ -268,12 +273,9 @@ always @* begin
         if (misses && track_chain_q == d[CHAIN_W-1:0]) drop[d] = 1'b1;
     end
 end
-wire looked   = (state_q == ST_READ) && v4_q;
-wire finds    = looked && found_q != 16'd0;
-wire misses   = looked && !finds && over_q && track_q;
 wire [CHAINS-1:0] dropped = drop & chain_q;
 wire withdraw = pending_q && !accept && !reject && (moved || dropped[pending_chain_q]);
-wire left     = (dropped != chain_q);           // a chain, after this
+wire remains  = (dropped != chain_q);           // a chain
 
 integer n, r;
 always @(posedge clk) begin
@@ -350,7 +352,6 @@ always @(posedge clk) begin
             type_q[noted]  <= head_q[1:0];
             nonce_q[noted] <= head_nonce;
             if (makes && all_taken) turn_q <= turn_q + {{CHAIN_W-1{1'b0}}, 1'b1};
-            made_q       <= 1'b1;
             made_chain_q <= noted;
             at_q         <= head_at_q + head_total;
             at_seq_q     <= head_seq + {17'd0, head_total};
@@ -395,7 +396,7 @@ always @(posedge clk) begin
     if (dropped[made_chain_q]) made_q <= 1'b0;
     if (dropped[trial_chain_q]) trial_q <= 1'b0;
     if (withdraw || accept || reject) pending_q <= 1'b0;
-    if (reject && lost) sync_q <= left ? SYNC_TRACKING : SYNC_SEARCHING;
+    if (reject && lost) sync_q <= remains ? SYNC_TRACKING : SYNC_SEARCHING;
     if (moved) begin
         sync_q   <= SYNC_IN_SYNC;
         trial_q  <= 1'b0;
@@ -430,7 +431,10 @@ always @(posedge clk) begin
             nonce_q[n] <= load_state[CHAIN_BITS*n +: 64];
         end
     end
-    if (rst) state_q <= ST_IDLE;
+    if (rst) begin
+        state_q   <= ST_IDLE;
+        pending_q <= 1'b0;
+    end
 end
 
 assign done            = (state_q == ST_DONE);

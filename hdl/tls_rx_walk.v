@@ -2,7 +2,7 @@
 //
 // In    s_*      a frame, and with one that `needs` it its connection and that one's youngest open
 //                record; or `same`: the connection of the last one that needed it
-//       hdr_*    reads the frame's bytes from the buffer: 13 from any byte, two clocks later
+//       hdr_*    reads the frame's bytes from the buffer: 16 from any byte, two clocks later
 //       s_resync a command for its connection instead: where a record starts, or none does
 // Out   m_piece  what is to be hashed: a run of a record's text, or of its tag
 //       m_item   for the verdict: the same pieces in the same order, then the frame's end with its
@@ -264,7 +264,7 @@ wire         bad_head = (head[7:2] != 6'd5) || (head[23:8] != 16'h0303)
 wire [14:0]  new_total  = {head_q[30:24], head_q[39:32]} + 15'd5;
 wire         new_empty  = new_total == {10'd0, prefix_bytes} + 15'd16;
 wire         opens      = grown_q == prefix_bytes;
-assign hdr_addr = (state_q == ST_SEEK || state_q == ST_AHEAD) ? search_addr : addr_q - {{ADDR_W-4{1'b0}}, have_q};
+assign hdr_addr = (state_q == ST_SEEK) ? search_addr : addr_q - {{ADDR_W-4{1'b0}}, have_q};
 
 // ---- the window ----
 wire              window_full = count_q[SLOT_W];
@@ -307,12 +307,13 @@ wire                     half_way   = next_open[31] != next_q[31];
 wire [OPEN_W-1:0]        count_open = half_way ? {OPEN_W{1'b0}} : count_young;
 
 // ---- looking for the record ----
-reg  [OPEN_W-1:0] scan_q;                      // records still to be looked at
+reg  [OPEN_W-1:0]  scan_q;                      // records still to be looked at
 reg  [31:0]        pos_q;
+wire [SLOT_W-1:0]  trial_slot;
 reg  [31:0]        nearest_q;                   // bytes to the next known place
 reg  [31:0]        scan_in_q, scan_dist_q;      // from that record's start to pos, and back
 reg  [14:0]        scan_total_q;
-wire [OPEN_W-1:0] scan_now = scan_q - {{OPEN_W-1{1'b0}}, 1'b1};
+wire [OPEN_W-1:0]  scan_now = scan_q - {{OPEN_W-1{1'b0}}, 1'b1};
 assign scan_en   = (state_q == ST_SCAN) || (state_q == ST_SCANS) || (state_q == ST_TRIAL);
 assign scan_slot = (state_q == ST_TRIAL) ? trial_slot : order_q[SLOT_W*scan_now[SLOT_W-1:0] +: SLOT_W];
 wire [13:0]        skip_len = (nearest_q < {18'd0, left_q}) ? nearest_q[13:0] : left_q;
@@ -324,7 +325,6 @@ wire [27:0]            hit_count;
 wire [14:0]            hit_total, started_total, trial_total;
 wire [1:0]             hit_type, started_type;
 wire [63:0]            hit_nonce, started_nonce;
-wire [SLOT_W-1:0]      trial_slot;
 wire [SEARCH_BITS-1:0] search;
 wire        check   = (state_q == ST_AHEAD);
 wire        declare = check && !hit && !proved_q;
@@ -621,7 +621,7 @@ always @(posedge clk) begin
             y_q       <= (started_reach > {17'd0, started_total}) ? started_total : started_reach[14:0];
             dirty_q   <= 1'b1;
             trying_q  <= 1'b1;
-            if (started_reach[31] || started_reach <= {27'd0, prefix_bytes})
+            if (started_reach <= {27'd0, prefix_bytes})
                 state_q <= !trial ? ST_ASK : started_empty ? ST_EMPTY : ST_KEEP;
             else begin
                 advance(to_started);
@@ -773,6 +773,8 @@ assign wr_id      = id_q;
 // IN_SYNC, no chain, no tail, and that ends at new_seq
 wire [SEARCH_BITS-1:0] new_search = {{SEARCH_BITS-32-CHAINS-CHAINS*CHAIN_BITS{1'b0}}, new_seq,
                                      {CHAINS+CHAINS*CHAIN_BITS{1'b0}}};
+wire [SLOT_W-1:0] last_place = count_q[SLOT_W-1:0] - {{SLOT_W-1{1'b0}}, 1'b1};
+wire [SLOT_W-1:0] young      = order_q[SLOT_W*last_place +: SLOT_W];
 assign wr_conn    = insert_q
     ? {new_search, new_version, new_seq, new_record, 4'd0, 96'd0, {LISTS_W{1'b0}}}
     : {search, version_q, next_q, number_q, have_q, prefix_q, count_q, used_q, order_q, young};
@@ -781,7 +783,5 @@ assign wr_slot    = slot_q;
 assign wr_rec     = {start_q, total_q, type_q, rec_number_q, nonce_q, partial_q, fresh_q, edge_q,
                      run_q, from_q, to_q};
 wire unused_ok = &{1'b0, from_tail[30:0], from_next[30:0], started_text[31:14]};
-wire [SLOT_W-1:0] last_place = count_q[SLOT_W-1:0] - {{SLOT_W-1{1'b0}}, 1'b1};
-wire [SLOT_W-1:0] young      = order_q[SLOT_W*last_place +: SLOT_W];
 endmodule
 `default_nettype wire

@@ -24,7 +24,7 @@ class RxDescriptor:
         known: there is a connection with these addresses and ports.
         decrypted: plaintext stands where ciphertext was on the wire.
         checksums_good: those of IP and TCP.
-        resync: a candidate header is in this frame.
+        resync: with this frame the device asks about a candidate header.
         reason: why the frame passed as it came; NONE if decrypted.
         candidate: sequence number of the candidate header.
     """

@@ -43,7 +43,7 @@ class Addr(IntEnum):
     RX_TLS_DECRYPTED_BYTES = 0x208  # TCP payload bytes of these frames
     RX_TLS_CTX = 0x210  # Connections added
     RX_TLS_DEL = 0x218  # Connections deleted
-    RX_TLS_RESYNC_REQ_PKT = 0x220  # Frames with a candidate header that the host was asked about
+    RX_TLS_RESYNC_REQ_PKT = 0x220  # Frames with which the host was asked about a candidate header
     RX_TLS_RESYNC_RES_OK = 0x228  # Answers of the host that brought synchronisation back
     RX_TLS_RESYNC_RES_SKIP = 0x230  # Answers of the host that were stale, or a reject
     RX_TLS_ERR = 0x238  # Records with a wrong tag
@@ -187,7 +187,7 @@ class Counter(IntEnum):
     RX_TLS_DECRYPTED_BYTES = 1  # TCP payload bytes of these frames
     RX_TLS_CTX = 2  # Connections added
     RX_TLS_DEL = 3  # Connections deleted
-    RX_TLS_RESYNC_REQ_PKT = 4  # Frames with a candidate header that the host was asked about
+    RX_TLS_RESYNC_REQ_PKT = 4  # Frames with which the host was asked about a candidate header
     RX_TLS_RESYNC_RES_OK = 5  # Answers of the host that brought synchronisation back
     RX_TLS_RESYNC_RES_SKIP = 6  # Answers of the host that were stale, or a reject
     RX_TLS_ERR = 7  # Records with a wrong tag

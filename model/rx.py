@@ -39,7 +39,7 @@ class RxDescriptor:
         has_connection: a connection has these addresses and ports.
         decrypted: plaintext is where the ciphertext of records was.
         checksum_good: IP and TCP checksums were right on the wire.
-        resync_request: a candidate header is in this frame.
+        resync_request: with this frame the host is asked about a candidate header.
         reason: why the frame was not decrypted.
         resync_seq: sequence number of the candidate.
     """

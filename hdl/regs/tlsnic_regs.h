@@ -38,7 +38,7 @@ enum tlsnic_addr {
     TLSNIC_ADDR_RX_TLS_DECRYPTED_BYTES = 0x208,  /* TCP payload bytes of these frames */
     TLSNIC_ADDR_RX_TLS_CTX = 0x210,  /* Connections added */
     TLSNIC_ADDR_RX_TLS_DEL = 0x218,  /* Connections deleted */
-    TLSNIC_ADDR_RX_TLS_RESYNC_REQ_PKT = 0x220,  /* Frames with a candidate header that the host was asked about */
+    TLSNIC_ADDR_RX_TLS_RESYNC_REQ_PKT = 0x220,  /* Frames with which the host was asked about a candidate header */
     TLSNIC_ADDR_RX_TLS_RESYNC_RES_OK = 0x228,  /* Answers of the host that brought synchronisation back */
     TLSNIC_ADDR_RX_TLS_RESYNC_RES_SKIP = 0x230,  /* Answers of the host that were stale, or a reject */
     TLSNIC_ADDR_RX_TLS_ERR = 0x238,  /* Records with a wrong tag */
@@ -171,7 +171,7 @@ enum tlsnic_counter {
     TLSNIC_COUNTER_RX_TLS_DECRYPTED_BYTES = 1,  /* TCP payload bytes of these frames */
     TLSNIC_COUNTER_RX_TLS_CTX = 2,  /* Connections added */
     TLSNIC_COUNTER_RX_TLS_DEL = 3,  /* Connections deleted */
-    TLSNIC_COUNTER_RX_TLS_RESYNC_REQ_PKT = 4,  /* Frames with a candidate header that the host was asked about */
+    TLSNIC_COUNTER_RX_TLS_RESYNC_REQ_PKT = 4,  /* Frames with which the host was asked about a candidate header */
     TLSNIC_COUNTER_RX_TLS_RESYNC_RES_OK = 5,  /* Answers of the host that brought synchronisation back */
     TLSNIC_COUNTER_RX_TLS_RESYNC_RES_SKIP = 6,  /* Answers of the host that were stale, or a reject */
     TLSNIC_COUNTER_RX_TLS_ERR = 7,  /* Records with a wrong tag */
