@@ -62,6 +62,14 @@ def unpack(word: int) -> Fields:
     return found
 
 
+def pack(fields: Fields) -> int:
+    """The inverse of `unpack`."""
+    word = 0
+    for name, bits in STATE:
+        word = word << bits | fields[name]
+    return word
+
+
 def fields_of(prefix: bytes) -> Fields:
     """Total, type and nonce of a header."""
     nonce = int.from_bytes(prefix[HEADER:13])
@@ -494,6 +502,24 @@ async def a_chain_may_be_longer_than_a_frame(dut: Any) -> None:
             before = rng.randint(20, 60)
             await bench.frame(connection, start_at - before, bytes(before + 40))
             connection = bench.add()
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def a_chain_may_have_half_of_the_sequence_numbers(dut: Any) -> None:
+    """It covers what is near its start, too; so many frames take too long, so it is put there."""
+    bench = Bench(dut)
+    await start(dut)
+    header = b"\x17" + WIRE_VERSION + (1000).to_bytes(2) + bytes(20)
+    for more in (HALF - 2000, HALF, HALF + 5000):
+        connection, place = bench.add(), 2 * LONGEST
+        await bench.frame(connection, place, header)
+        await bench.frame(bench.add(), place, header)  # so that the first one's state is stored
+        stored = unpack(connection.state)
+        connection.state = pack(stored | {"next0": (stored["next0"] + more) % SEQ})
+        chain = connection.boundary.chains[0]
+        chain.last = (chain.last + more) % SEQ
+        await bench.frame(connection, place + 100, bytes(50) + header)
+        assert len(connection.boundary.chains) == 1
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
