@@ -143,7 +143,7 @@ class _Connection:
 
 
 class Received(NamedTuple):
-    """What came of a frame.
+    """What came of a frame. A tuple as `Walked` is.
 
     Attributes:
         frame: as it leaves.
@@ -227,13 +227,7 @@ class Rx:
                 self.counters[Counter.RX_TLS_ERR] += 1
                 reason = reason or RxPass.BAD_TAG
         descriptor = RxDescriptor(
-            connection=found,
-            has_connection=True,
-            decrypted=not reason,
-            checksum_good=True,
-            resync_request=asked is not None,
-            reason=reason,
-            resync_seq=asked or 0,
+            found, True, not reason, True, asked is not None, reason, asked or 0
         )
         if reason:
             return self._passed(frame, descriptor, followed.notices)

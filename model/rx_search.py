@@ -129,7 +129,7 @@ class Notice:
 
 
 class Followed(NamedTuple):
-    """What came of a payload. Not a dataclass: there is one for each frame, and this is faster.
+    """What came of a payload. A tuple as `Walked` is.
 
     Attributes:
         reason: why its frame is not decrypted, as far as that can be known without a key.
@@ -202,7 +202,7 @@ class Boundary:
     ) -> Followed:
         """Take what is new of a payload that starts at `seq`; if it is ahead, read it."""
         reason = RxPass.NONE
-        if self._behind(seq):
+        if self.walk.ahead(seq) and self._behind(seq):
             reason = RxPass.OUT_OF_SYNC
             proved, asked = self._ahead(seq, payload, self_confirm=self_confirm)
             if not proved or self._behind(seq):
