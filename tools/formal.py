@@ -317,7 +317,7 @@ def prove(name: str, proof: Proof, bug: Bug | None = None) -> tuple[str, float]:
     start = time.monotonic()
     with (folder / "log").open("w") as log:
         subprocess.run(
-            ["nice", tool, "-f", "-d", "run", "proof.sby"],
+            [tool, "-f", "-d", "run", "proof.sby"],
             cwd=folder,
             env=environment,
             stdout=log,
