@@ -12,7 +12,7 @@ from cocotb_tests.cosim import Difference, Received, Rtl, Situations, Tally, _Ob
 from cocotb_tests.harness import seed
 from cocotb_tests.traffic import Control, Events, Frames, Note, Resync, Step, Traffic
 from host.regs import BLOCK_COUNTERS_FIRST, Addr, Counter
-from model.rx_lookup import crc32c
+from model.lookup import crc32c
 from model.tlsnic import Tlsnic
 
 EPISODES = 6

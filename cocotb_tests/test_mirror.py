@@ -36,7 +36,7 @@ PLUMBING = {
     "axis_fifo": "words leave as they came",
     "tls_byte_ram": "bytes are read as they were written",
     "tls_delay": "words leave as they came",
-    "tls_rx_text": "bytes are read as they were written",
+    "tls_text": "bytes are read as they were written",
 }
 # The registers' model is the register map itself, elaborated by their test.
 REGISTERS = "tls_csr"

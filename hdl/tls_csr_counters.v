@@ -83,7 +83,7 @@ end
 genvar g;
 generate for (g = 0; g < COUNTERS; g = g + 1) begin : counter
     localparam IS_RX = (g == COUNTER_RX_TLS_DECRYPTED_BYTES);
-    localparam IS_TX = (g == COUNTER_TX_TLS_ENCRYPTED_BYTES);
+    localparam IS_TX = (g == COUNTER_TX_TLS_ENCRYPTED_BYTES) || (g == COUNTER_TX_TLS_DUMP_BYTES);
     wire visited = (phase_q == PH_FETCH) && (index_q == g);
     if (IS_RX || IS_TX) begin : bytes
         wire [15:0]         step = IS_RX ? rx_bytes : tx_bytes;

@@ -75,7 +75,7 @@ module tls_rx #(
 );
 `include "tls_regs.vh"              // COUNTER_*, RX_PASS_*, REASON_*, IP_VERSION_*
 `include "tls_rx_state.vh"
-`include "tls_rx_ops.vh"
+`include "tls_ops.vh"
 localparam ID_W    = $clog2(CONNS);
 localparam BYTE_W  = ADDR_W + 4;                // bits of a byte's address in the buffer
 localparam PART_W  = 6;                         // bits of a part's number
@@ -143,7 +143,7 @@ wire [127:0]      p_local_addr, p_remote_addr;
 wire [15:0]       p_local_port, p_remote_port;
 wire [31:0]       p_seq;
 wire [13:0]       p_offset, p_bytes;
-tls_rx_parse #(.ADDR_W(ADDR_W), .MAX_FRAME(MAX_FRAME)) parse (
+tls_parse #(.ADDR_W(ADDR_W), .MAX_FRAME(MAX_FRAME)) parse (
     .clk(clk), .rst(rst), .enable(enable),
     .s_valid(word), .s_data(s_axis_tdata), .s_keep(s_axis_tkeep), .s_last(s_axis_tlast), .s_addr(wr_q),
     .m_valid(p_valid), .m_reason(p_reason), .m_addr(p_addr), .m_words(p_words), .m_is_v6(p_is_v6),
@@ -184,7 +184,7 @@ wire              k_valid, k_ready, k_found, k_collides;
 wire [ID_W-1:0]   k_id;
 wire [ALONG_W-1:0] k_along;
 wire [CONNS-1:0]  used;
-tls_rx_lookup #(.CONNS(CONNS), .ALONG_W(ALONG_W)) lookup (
+tls_lookup #(.CONNS(CONNS), .ALONG_W(ALONG_W)) lookup (
     .clk(clk), .rst(rst),
     .s_valid(line_valid), .s_ready(line_ready), .s_op(l_op), .s_id(l_along[ALONG_W-4 -: ID_W]),
     .s_is_v6(l_is_v6), .s_local_addr(l_local_addr), .s_remote_addr(l_remote_addr),
@@ -313,7 +313,7 @@ wire [127:0]      part_aad, data, tag;
 wire [PART_W-1:0] part_id;
 wire [BYTE_W-1:0] place;
 wire              returned;
-tls_rx_feed #(.ID_W(ID_W), .PART_W(PART_W), .ADDR_W(BYTE_W)) feed (
+tls_feed #(.ID_W(ID_W), .PART_W(PART_W), .ADDR_W(BYTE_W)) feed (
     .clk(clk), .rst(rst),
     .s_piece_valid(f_piece_valid), .s_piece_ready(f_piece_ready), .s_piece_is_tag(f_piece_is_tag),
     .s_piece_id(f_piece_id), .s_piece_addr(f_piece_addr), .s_piece_bytes(f_piece_bytes),
@@ -357,7 +357,7 @@ tls_gcm #(.SLOTS(CONNS), .SMALL(SMALL), .SBOX(SBOX), .MUL(MUL), .ROUND_REGS(ROUN
     .m_sum_error(sum_error));
 
 wire              text_done;
-tls_rx_text #(.ADDR_W(BYTE_W), .PARTS(1 << PART_W)) texts (
+tls_text #(.ADDR_W(BYTE_W), .PARTS(1 << PART_W)) texts (
     .clk(clk), .rst(rst), .s_place_valid(place_valid), .s_place_addr(place),
     .s_axis_tvalid(text_valid), .s_axis_tdata(text), .s_axis_tkeep(text_keep),
     .s_axis_tlast(text_last), .done(text_done), .rd_addr(out_addr), .rd_data(text_data));
@@ -427,7 +427,7 @@ tls_rx_out #(.ID_W(ID_W), .ADDR_W(ADDR_W)) out (
     .count_valid(count_valid), .count_reason(count_reason), .count_bytes(count_bytes));
 
 // ---- commands and counters ----
-tls_rx_commands #(.CONNS(CONNS)) commands (
+tls_commands #(.CONNS(CONNS)) commands (
     .clk(clk), .rst(rst),
     .s_cmd_valid(s_cmd_valid), .s_cmd_ready(s_cmd_ready), .s_cmd_opcode(s_cmd_opcode),
     .s_cmd_direction(s_cmd_direction), .s_cmd_version(s_cmd_version), .s_cmd_cipher(s_cmd_cipher),

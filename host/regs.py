@@ -67,15 +67,15 @@ class Addr(IntEnum):
     TX_TLS_ENCRYPTED_BYTES = 0x2C8  # TCP payload bytes of these frames
     TX_TLS_CTX = 0x2D0  # Connections added
     TX_TLS_DEL = 0x2D8  # Connections deleted
-    TX_TLS_OOO = 0x2E0  # Frames out of order: sent after a resync
-    TX_TLS_SKIP_NO_SYNC_DATA = 0x2E8  # Frames from before the first record: sent as they are
-    TX_TLS_DROP_NO_SYNC_DATA = 0x2F0  # Frames out of order whose record was not rebuilt: dropped
-    TX_TLS_DROP_BYPASS_REQ = 0x2F8  # Frames partly encrypted by software: dropped
-    TX_DROP_DISABLED = 0x300  # Transmit is not enabled
-    TX_DROP_BAD_FRAME = 0x308  # Not one whole, well-formed TCP segment
-    TX_DROP_NO_CONNECTION = 0x310  # No such connection, or not that of its addresses and ports
-    TX_DROP_OUT_OF_ORDER = 0x318  # Not the sequence number that was expected
-    TX_DROP_BAD_RECORD = 0x320  # A header that no record can have
+    TX_TLS_OOO = 0x2E0  # Contexts taken: times the queue left its order
+    TX_TLS_DUMP_PACKETS = 0x2E8  # Frames fed to the cipher and not sent
+    TX_TLS_DUMP_BYTES = 0x2F0  # TCP payload bytes of these frames
+    TX_DROP_DISABLED = 0x2F8  # Transmit is not enabled
+    TX_DROP_BAD_FRAME = 0x300  # Not one whole, well-formed TCP segment, or not a whole context
+    TX_DROP_NO_CONNECTION = 0x308  # No such connection, or not that of its addresses and ports
+    TX_DROP_OUT_OF_ORDER = 0x310  # Not the sequence number that was expected
+    TX_DROP_BAD_RECORD = 0x318  # A header that no record can have
+    TX_DROP_NO_TAG = 0x320  # Bytes of a tag that was not given
     ADD_REFUSED_NO_SPACE = 0x328  # ADD refused: all connections or key slots are taken
     ADD_REFUSED_BAD_ARGUMENT = 0x330  # ADD refused: a value the device does not know or lacks
     ADD_REFUSED_EXISTS = 0x338  # ADD refused: it was there
@@ -89,7 +89,7 @@ class Opcode(IntEnum):
     ADD = 1  # Install a connection; answers its id.
     DEL = 2  # Remove a connection and wipe its context.
     RESYNC_RX = 3  # Tell where a record starts, or that none starts there.
-    RESYNC_TX = 4  # Set what is sent next, in order with the frames of the queue.
+    RESYNC_TX = 4  # Tell which record starts with the next byte that is sent.
 
 
 class Direction(IntEnum):
@@ -149,6 +149,15 @@ class Event(IntEnum):
     RESYNC_WITHDRAWN = 2  # That candidate was given up; its answer would be stale.
 
 
+class TxKind(IntEnum):
+    """Values of a frame's kind in the transmit queue."""
+
+    PLAIN = 0  # Leaves as it is.
+    ENCRYPT = 1  # Leaves with its records encrypted, or not at all.
+    FEED = 2  # Is encrypted, and does not leave: what follows it needs its records.
+    CONTEXT = 3  # No frame: 48 bytes that say where the next one of the queue is.
+
+
 class RxPass(IntEnum):
     """Frames passed as they came, by reason."""
 
@@ -174,10 +183,11 @@ class TxDrop(IntEnum):
 
     NONE = 0  # No reason
     DISABLED = 1  # Transmit is not enabled
-    BAD_FRAME = 2  # Not one whole, well-formed TCP segment
+    BAD_FRAME = 2  # Not one whole, well-formed TCP segment, or not a whole context
     NO_CONNECTION = 3  # No such connection, or not that of its addresses and ports
     OUT_OF_ORDER = 4  # Not the sequence number that was expected
     BAD_RECORD = 5  # A header that no record can have
+    NO_TAG = 6  # Bytes of a tag that was not given
 
 
 class Counter(IntEnum):
@@ -211,15 +221,15 @@ class Counter(IntEnum):
     TX_TLS_ENCRYPTED_BYTES = 25  # TCP payload bytes of these frames
     TX_TLS_CTX = 26  # Connections added
     TX_TLS_DEL = 27  # Connections deleted
-    TX_TLS_OOO = 28  # Frames out of order: sent after a resync
-    TX_TLS_SKIP_NO_SYNC_DATA = 29  # Frames from before the first record: sent as they are
-    TX_TLS_DROP_NO_SYNC_DATA = 30  # Frames out of order whose record was not rebuilt: dropped
-    TX_TLS_DROP_BYPASS_REQ = 31  # Frames partly encrypted by software: dropped
-    TX_DROP_DISABLED = 32  # Transmit is not enabled
-    TX_DROP_BAD_FRAME = 33  # Not one whole, well-formed TCP segment
-    TX_DROP_NO_CONNECTION = 34  # No such connection, or not that of its addresses and ports
-    TX_DROP_OUT_OF_ORDER = 35  # Not the sequence number that was expected
-    TX_DROP_BAD_RECORD = 36  # A header that no record can have
+    TX_TLS_OOO = 28  # Contexts taken: times the queue left its order
+    TX_TLS_DUMP_PACKETS = 29  # Frames fed to the cipher and not sent
+    TX_TLS_DUMP_BYTES = 30  # TCP payload bytes of these frames
+    TX_DROP_DISABLED = 31  # Transmit is not enabled
+    TX_DROP_BAD_FRAME = 32  # Not one whole, well-formed TCP segment, or not a whole context
+    TX_DROP_NO_CONNECTION = 33  # No such connection, or not that of its addresses and ports
+    TX_DROP_OUT_OF_ORDER = 34  # Not the sequence number that was expected
+    TX_DROP_BAD_RECORD = 35  # A header that no record can have
+    TX_DROP_NO_TAG = 36  # Bytes of a tag that was not given
     ADD_REFUSED_NO_SPACE = 37  # ADD refused: all connections or key slots are taken
     ADD_REFUSED_BAD_ARGUMENT = 38  # ADD refused: a value the device does not know or lacks
     ADD_REFUSED_EXISTS = 39  # ADD refused: it was there
@@ -245,13 +255,13 @@ BLOCK_RX_LAST: Final = 0x24C
 BLOCK_RX_PASS_FIRST: Final = 0x250
 BLOCK_RX_PASS_LAST: Final = 0x2BC
 BLOCK_TX_FIRST: Final = 0x2C0
-BLOCK_TX_LAST: Final = 0x2FC
-BLOCK_TX_DROP_FIRST: Final = 0x300
+BLOCK_TX_LAST: Final = 0x2F4
+BLOCK_TX_DROP_FIRST: Final = 0x2F8
 BLOCK_TX_DROP_LAST: Final = 0x324
 BLOCK_DEVICE_FIRST: Final = 0x328
 BLOCK_DEVICE_LAST: Final = 0x344
 ID_RESET: Final = 0x4E534C54
-VERSION_RESET: Final = 0x00000100
+VERSION_RESET: Final = 0x00000200
 VERSION_MASK: Final = 0xFFFFFFFF
 VERSION_PATCH_LSB: Final = 0
 VERSION_PATCH_W: Final = 8
@@ -262,7 +272,7 @@ VERSION_MINOR_MASK: Final = 0x0000FF00
 VERSION_MAJOR_LSB: Final = 16
 VERSION_MAJOR_W: Final = 16
 VERSION_MAJOR_MASK: Final = 0xFFFF0000
-CAPS_MASK: Final = 0x07030303
+CAPS_MASK: Final = 0x1F030303
 CAPS_AES_128_GCM_LSB: Final = 0
 CAPS_AES_128_GCM_W: Final = 1
 CAPS_AES_128_GCM_MASK: Final = 0x00000001
@@ -290,6 +300,12 @@ CAPS_HEADER_SCAN_MASK: Final = 0x02000000
 CAPS_SELF_CONFIRM_LSB: Final = 26
 CAPS_SELF_CONFIRM_W: Final = 1
 CAPS_SELF_CONFIRM_MASK: Final = 0x04000000
+CAPS_TX_REBUILD_LSB: Final = 27
+CAPS_TX_REBUILD_W: Final = 1
+CAPS_TX_REBUILD_MASK: Final = 0x08000000
+CAPS_TX_SEEK_LSB: Final = 28
+CAPS_TX_SEEK_W: Final = 1
+CAPS_TX_SEEK_MASK: Final = 0x10000000
 CTRL_RESET: Final = 0x00000000
 CTRL_MASK: Final = 0x00000303
 CTRL_RX_ENABLE_LSB: Final = 0

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from model.gcm import BLOCK
 from model.regs import COUNTERS, Answer, Counter, Reason, RxPass, TlsVersion
-from model.rx_lookup import Flow, Table
-from model.rx_parse import RST, SYN, Segment, parse
+from model.lookup import Flow, Table
+from model.parse import RST, SYN, Segment, parse
 from model.rx_search import Boundary, Notice
 from model.rx_walk import HEADER, NUMBERS, Complete, Piece, Record, Walk
 

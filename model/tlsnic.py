@@ -16,7 +16,7 @@ from model.csr import EVENT_DEPTH, BusError, Command, Csr
 from model.gcm import KEY_BYTES
 from model.regs import Addr, Counter, Direction, Opcode, Reason
 from model.rx import Rx, RxDescriptor
-from model.rx_lookup import ADDR_BYTES, Flow
+from model.lookup import ADDR_BYTES, Flow
 
 __all__ = ["BusError", "Config", "RxDescriptor", "Tlsnic"]
 

@@ -107,13 +107,13 @@ PROOFS: dict[str, Proof] = {
         ),
     ),
     "lookup": Proof(
-        "tls_rx_lookup",
-        ("tls_rx_lookup",),
-        ("tls_rx_lookup",),
+        "tls_lookup",
+        ("tls_lookup",),
+        ("tls_lookup",),
         {"CONNS": 2, "ALONG_W": 4},
         bugs=(
-            Bug("tls_rx_lookup", "move = !v5 || m_ready;", "move = !v4 || m_ready;"),
-            Bug("tls_rx_lookup", "along5  <= along4;", "along5  <= along3;"),
+            Bug("tls_lookup", "move = !v5 || m_ready;", "move = !v4 || m_ready;"),
+            Bug("tls_lookup", "along5  <= along4;", "along5  <= along3;"),
         ),
     ),
     "verdict": Proof(
@@ -127,28 +127,28 @@ PROOFS: dict[str, Proof] = {
         ),
     ),
     "commands": Proof(
-        "tls_rx_commands",
-        ("tls_rx_commands",),
-        ("tls_rx_commands",),
+        "tls_commands",
+        ("tls_commands",),
+        ("tls_commands",),
         {"CONNS": 4},
         bugs=(
-            Bug("tls_rx_commands", "ST_WIPE:   if (m_key_ready) state_q", "ST_WIPE:   state_q"),
+            Bug("tls_commands", "ST_WIPE:   if (m_key_ready) state_q", "ST_WIPE:   state_q"),
             Bug(
-                "tls_rx_commands",
+                "tls_commands",
                 "if (removed) state_q <= ST_WIPE;",
                 "if (removed) state_q <= ST_WIPED;",
             ),
         ),
     ),
     "feed": Proof(
-        "tls_rx_feed",
-        ("tls_rx_feed", "axis_fifo"),
-        ("tls_rx_feed", "axis_fifo"),
+        "tls_feed",
+        ("tls_feed", "axis_fifo"),
+        ("tls_feed", "axis_fifo"),
         {"ID_W": 1, "PART_W": 2, "ADDR_W": 8},
         bugs=(
-            Bug("tls_rx_feed", "(m_part_ready && !out_q[PART_W]);", "m_part_ready;"),
+            Bug("tls_feed", "(m_part_ready && !out_q[PART_W]);", "m_part_ready;"),
             Bug(
-                "tls_rx_feed",
+                "tls_feed",
                 "!s_piece_is_tag && !out_q[PART_W] && job_room;",
                 "!s_piece_is_tag && job_room && read;",
             ),

@@ -169,10 +169,19 @@ def load(path: Path = SOURCE) -> Map:
             raise MapError(f"{regfile.inst_name}: only register files stand at the top")
         registers = tuple(_register(node, encodings) for node in regfile.registers())
         reasons = bool(regfile.get_property("reasons", default=False))
+        kinds: Any = regfile.get_property("kinds", default=None)
+        if kinds is not None:
+            _encoding(type(kinds), "a frame's kind in the transmit queue", 2, encodings)
         blocks.append(Block(regfile.inst_name, *_said(regfile), reasons, registers))
     result = Map(*_said(top), tuple(blocks), tuple(encodings.values()))
     _check(result)
     return result
+
+
+def _encoding(encode: Any, users: str, width: int, encodings: dict[str, Enum]) -> None:
+    members = tuple(Member(m.name, m.value, _line(m.rdl_desc)) for m in encode)
+    made = Enum(encode.type_name, f"Values of {users}.", members, width)
+    encodings.setdefault(encode.type_name, made)
 
 
 def _register(node: RegNode, encodings: dict[str, Enum]) -> Register:
@@ -180,11 +189,7 @@ def _register(node: RegNode, encodings: dict[str, Enum]) -> Register:
         encode: Any = field.get_property("encode")
         if encode is not None:
             users = f"{node.inst_name}.{field.inst_name}"
-            members = tuple(Member(m.name, m.value, _line(m.rdl_desc)) for m in encode)
-            encodings.setdefault(
-                encode.type_name,
-                Enum(encode.type_name, f"Values of {users}.", members, field.width),
-            )
+            _encoding(encode, users, field.width, encodings)
     fields = tuple(_field(field) for field in node.fields())
     dimensions = node.array_dimensions or [1]
     counts = any(field.get_property("counter") for field in node.fields())

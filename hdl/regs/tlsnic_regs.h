@@ -62,15 +62,15 @@ enum tlsnic_addr {
     TLSNIC_ADDR_TX_TLS_ENCRYPTED_BYTES = 0x2c8,  /* TCP payload bytes of these frames */
     TLSNIC_ADDR_TX_TLS_CTX = 0x2d0,  /* Connections added */
     TLSNIC_ADDR_TX_TLS_DEL = 0x2d8,  /* Connections deleted */
-    TLSNIC_ADDR_TX_TLS_OOO = 0x2e0,  /* Frames out of order: sent after a resync */
-    TLSNIC_ADDR_TX_TLS_SKIP_NO_SYNC_DATA = 0x2e8,  /* Frames from before the first record: sent as they are */
-    TLSNIC_ADDR_TX_TLS_DROP_NO_SYNC_DATA = 0x2f0,  /* Frames out of order whose record was not rebuilt: dropped */
-    TLSNIC_ADDR_TX_TLS_DROP_BYPASS_REQ = 0x2f8,  /* Frames partly encrypted by software: dropped */
-    TLSNIC_ADDR_TX_DROP_DISABLED = 0x300,  /* Transmit is not enabled */
-    TLSNIC_ADDR_TX_DROP_BAD_FRAME = 0x308,  /* Not one whole, well-formed TCP segment */
-    TLSNIC_ADDR_TX_DROP_NO_CONNECTION = 0x310,  /* No such connection, or not that of its addresses and ports */
-    TLSNIC_ADDR_TX_DROP_OUT_OF_ORDER = 0x318,  /* Not the sequence number that was expected */
-    TLSNIC_ADDR_TX_DROP_BAD_RECORD = 0x320,  /* A header that no record can have */
+    TLSNIC_ADDR_TX_TLS_OOO = 0x2e0,  /* Contexts taken: times the queue left its order */
+    TLSNIC_ADDR_TX_TLS_DUMP_PACKETS = 0x2e8,  /* Frames fed to the cipher and not sent */
+    TLSNIC_ADDR_TX_TLS_DUMP_BYTES = 0x2f0,  /* TCP payload bytes of these frames */
+    TLSNIC_ADDR_TX_DROP_DISABLED = 0x2f8,  /* Transmit is not enabled */
+    TLSNIC_ADDR_TX_DROP_BAD_FRAME = 0x300,  /* Not one whole, well-formed TCP segment, or not a whole context */
+    TLSNIC_ADDR_TX_DROP_NO_CONNECTION = 0x308,  /* No such connection, or not that of its addresses and ports */
+    TLSNIC_ADDR_TX_DROP_OUT_OF_ORDER = 0x310,  /* Not the sequence number that was expected */
+    TLSNIC_ADDR_TX_DROP_BAD_RECORD = 0x318,  /* A header that no record can have */
+    TLSNIC_ADDR_TX_DROP_NO_TAG = 0x320,  /* Bytes of a tag that was not given */
     TLSNIC_ADDR_ADD_REFUSED_NO_SPACE = 0x328,  /* ADD refused: all connections or key slots are taken */
     TLSNIC_ADDR_ADD_REFUSED_BAD_ARGUMENT = 0x330,  /* ADD refused: a value the device does not know or lacks */
     TLSNIC_ADDR_ADD_REFUSED_EXISTS = 0x338,  /* ADD refused: it was there */
@@ -83,7 +83,7 @@ enum tlsnic_opcode {
     TLSNIC_OPCODE_ADD = 1,  /* Install a connection; answers its id. */
     TLSNIC_OPCODE_DEL = 2,  /* Remove a connection and wipe its context. */
     TLSNIC_OPCODE_RESYNC_RX = 3,  /* Tell where a record starts, or that none starts there. */
-    TLSNIC_OPCODE_RESYNC_TX = 4,  /* Set what is sent next, in order with the frames of the queue. */
+    TLSNIC_OPCODE_RESYNC_TX = 4,  /* Tell which record starts with the next byte that is sent. */
 };
 
 /* Values of CMD_OP.direction. */
@@ -136,6 +136,14 @@ enum tlsnic_event {
     TLSNIC_EVENT_RESYNC_WITHDRAWN = 2,  /* That candidate was given up; its answer would be stale. */
 };
 
+/* Values of a frame's kind in the transmit queue. */
+enum tlsnic_tx_kind {
+    TLSNIC_TX_KIND_PLAIN = 0,  /* Leaves as it is. */
+    TLSNIC_TX_KIND_ENCRYPT = 1,  /* Leaves with its records encrypted, or not at all. */
+    TLSNIC_TX_KIND_FEED = 2,  /* Is encrypted, and does not leave: what follows it needs its records. */
+    TLSNIC_TX_KIND_CONTEXT = 3,  /* No frame: 48 bytes that say where the next one of the queue is. */
+};
+
 /* Frames passed as they came, by reason. */
 enum tlsnic_rx_pass {
     TLSNIC_RX_PASS_NONE = 0,  /* No reason */
@@ -159,10 +167,11 @@ enum tlsnic_rx_pass {
 enum tlsnic_tx_drop {
     TLSNIC_TX_DROP_NONE = 0,  /* No reason */
     TLSNIC_TX_DROP_DISABLED = 1,  /* Transmit is not enabled */
-    TLSNIC_TX_DROP_BAD_FRAME = 2,  /* Not one whole, well-formed TCP segment */
+    TLSNIC_TX_DROP_BAD_FRAME = 2,  /* Not one whole, well-formed TCP segment, or not a whole context */
     TLSNIC_TX_DROP_NO_CONNECTION = 3,  /* No such connection, or not that of its addresses and ports */
     TLSNIC_TX_DROP_OUT_OF_ORDER = 4,  /* Not the sequence number that was expected */
     TLSNIC_TX_DROP_BAD_RECORD = 5,  /* A header that no record can have */
+    TLSNIC_TX_DROP_NO_TAG = 6,  /* Bytes of a tag that was not given */
 };
 
 /* Counters: index in the bank. */
@@ -195,15 +204,15 @@ enum tlsnic_counter {
     TLSNIC_COUNTER_TX_TLS_ENCRYPTED_BYTES = 25,  /* TCP payload bytes of these frames */
     TLSNIC_COUNTER_TX_TLS_CTX = 26,  /* Connections added */
     TLSNIC_COUNTER_TX_TLS_DEL = 27,  /* Connections deleted */
-    TLSNIC_COUNTER_TX_TLS_OOO = 28,  /* Frames out of order: sent after a resync */
-    TLSNIC_COUNTER_TX_TLS_SKIP_NO_SYNC_DATA = 29,  /* Frames from before the first record: sent as they are */
-    TLSNIC_COUNTER_TX_TLS_DROP_NO_SYNC_DATA = 30,  /* Frames out of order whose record was not rebuilt: dropped */
-    TLSNIC_COUNTER_TX_TLS_DROP_BYPASS_REQ = 31,  /* Frames partly encrypted by software: dropped */
-    TLSNIC_COUNTER_TX_DROP_DISABLED = 32,  /* Transmit is not enabled */
-    TLSNIC_COUNTER_TX_DROP_BAD_FRAME = 33,  /* Not one whole, well-formed TCP segment */
-    TLSNIC_COUNTER_TX_DROP_NO_CONNECTION = 34,  /* No such connection, or not that of its addresses and ports */
-    TLSNIC_COUNTER_TX_DROP_OUT_OF_ORDER = 35,  /* Not the sequence number that was expected */
-    TLSNIC_COUNTER_TX_DROP_BAD_RECORD = 36,  /* A header that no record can have */
+    TLSNIC_COUNTER_TX_TLS_OOO = 28,  /* Contexts taken: times the queue left its order */
+    TLSNIC_COUNTER_TX_TLS_DUMP_PACKETS = 29,  /* Frames fed to the cipher and not sent */
+    TLSNIC_COUNTER_TX_TLS_DUMP_BYTES = 30,  /* TCP payload bytes of these frames */
+    TLSNIC_COUNTER_TX_DROP_DISABLED = 31,  /* Transmit is not enabled */
+    TLSNIC_COUNTER_TX_DROP_BAD_FRAME = 32,  /* Not one whole, well-formed TCP segment, or not a whole context */
+    TLSNIC_COUNTER_TX_DROP_NO_CONNECTION = 33,  /* No such connection, or not that of its addresses and ports */
+    TLSNIC_COUNTER_TX_DROP_OUT_OF_ORDER = 34,  /* Not the sequence number that was expected */
+    TLSNIC_COUNTER_TX_DROP_BAD_RECORD = 35,  /* A header that no record can have */
+    TLSNIC_COUNTER_TX_DROP_NO_TAG = 36,  /* Bytes of a tag that was not given */
     TLSNIC_COUNTER_ADD_REFUSED_NO_SPACE = 37,  /* ADD refused: all connections or key slots are taken */
     TLSNIC_COUNTER_ADD_REFUSED_BAD_ARGUMENT = 38,  /* ADD refused: a value the device does not know or lacks */
     TLSNIC_COUNTER_ADD_REFUSED_EXISTS = 39,  /* ADD refused: it was there */
@@ -230,13 +239,13 @@ enum tlsnic_counter {
 #define TLSNIC_BLOCK_RX_PASS_FIRST 0x250u
 #define TLSNIC_BLOCK_RX_PASS_LAST 0x2bcu
 #define TLSNIC_BLOCK_TX_FIRST 0x2c0u
-#define TLSNIC_BLOCK_TX_LAST 0x2fcu
-#define TLSNIC_BLOCK_TX_DROP_FIRST 0x300u
+#define TLSNIC_BLOCK_TX_LAST 0x2f4u
+#define TLSNIC_BLOCK_TX_DROP_FIRST 0x2f8u
 #define TLSNIC_BLOCK_TX_DROP_LAST 0x324u
 #define TLSNIC_BLOCK_DEVICE_FIRST 0x328u
 #define TLSNIC_BLOCK_DEVICE_LAST 0x344u
 #define TLSNIC_ID_RESET 0x4e534c54u
-#define TLSNIC_VERSION_RESET 0x00000100u
+#define TLSNIC_VERSION_RESET 0x00000200u
 #define TLSNIC_VERSION_MASK 0xffffffffu
 #define TLSNIC_VERSION_PATCH_LSB 0
 #define TLSNIC_VERSION_PATCH_W 8
@@ -247,7 +256,7 @@ enum tlsnic_counter {
 #define TLSNIC_VERSION_MAJOR_LSB 16
 #define TLSNIC_VERSION_MAJOR_W 16
 #define TLSNIC_VERSION_MAJOR_MASK 0xffff0000u
-#define TLSNIC_CAPS_MASK 0x07030303u
+#define TLSNIC_CAPS_MASK 0x1f030303u
 #define TLSNIC_CAPS_AES_128_GCM_LSB 0
 #define TLSNIC_CAPS_AES_128_GCM_W 1
 #define TLSNIC_CAPS_AES_128_GCM_MASK 0x00000001u
@@ -275,6 +284,12 @@ enum tlsnic_counter {
 #define TLSNIC_CAPS_SELF_CONFIRM_LSB 26
 #define TLSNIC_CAPS_SELF_CONFIRM_W 1
 #define TLSNIC_CAPS_SELF_CONFIRM_MASK 0x04000000u
+#define TLSNIC_CAPS_TX_REBUILD_LSB 27
+#define TLSNIC_CAPS_TX_REBUILD_W 1
+#define TLSNIC_CAPS_TX_REBUILD_MASK 0x08000000u
+#define TLSNIC_CAPS_TX_SEEK_LSB 28
+#define TLSNIC_CAPS_TX_SEEK_W 1
+#define TLSNIC_CAPS_TX_SEEK_MASK 0x10000000u
 #define TLSNIC_CTRL_RESET 0x00000000u
 #define TLSNIC_CTRL_MASK 0x00000303u
 #define TLSNIC_CTRL_RX_ENABLE_LSB 0

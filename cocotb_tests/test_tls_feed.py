@@ -1,4 +1,4 @@
-"""tls_rx_feed: the lane gets each piece's bytes at their place in the text, from any place.
+"""tls_feed: the lane gets each piece's bytes at their place in the text, from any place.
 
 The test plays the buffer, the lane and the queue of tags; AAD is that of docs/receive.md, 3.
 """
@@ -257,5 +257,5 @@ async def reset_stops_it(dut: Any) -> None:
         bench.gives_back = True
 
 
-def test_tls_rx_feed() -> None:
-    simulate("tls_rx_feed", __name__, {"ID_W": ID_W, "PART_W": PART_W, "ADDR_W": ADDR_W})
+def test_tls_feed() -> None:
+    simulate("tls_feed", __name__, {"ID_W": ID_W, "PART_W": PART_W, "ADDR_W": ADDR_W})

@@ -1,4 +1,4 @@
-"""tls_rx_commands: what each command does, in which order, and what it answers.
+"""tls_commands: what each command does, in which order, and what it answers.
 
 The test plays the mailbox, the line to the table, the walk's and the verdict's words for it, and
 the lane's keys.
@@ -16,7 +16,7 @@ from cocotb_tests.harness import simulate
 from cocotb_tests.streams import Gaps, Sink, Source, StreamRules, never, often, rng_of_test, start
 from model.regs import Cipher, Direction, Opcode, Reason, TlsVersion
 
-INSERT, REMOVE, QUERY, RESYNC = 1, 2, 3, 4  # tls_rx_ops.vh
+INSERT, REMOVE, QUERY, RESYNC = 1, 2, 3, 4  # tls_ops.vh
 PAUSE = 8  # clocks from a frame's last word to its place in line
 COMMAND = ("opcode", "direction", "version", "cipher", "id", "key", "iv")
 PULSES = ("answered", "inserted", "removed", "resynced", "s_key_valid")
@@ -278,5 +278,5 @@ async def reset_drops_the_command(dut: Any) -> None:
 
 
 @pytest.mark.parametrize("conns", [4, 64])
-def test_tls_rx_commands(conns: int) -> None:
-    simulate("tls_rx_commands", __name__, {"CONNS": conns})
+def test_tls_commands(conns: int) -> None:
+    simulate("tls_commands", __name__, {"CONNS": conns})

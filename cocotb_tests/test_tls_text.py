@@ -1,4 +1,4 @@
-"""tls_rx_text: the text of parts is where it belongs, and nothing else has changed."""
+"""tls_text: the text of parts is where it belongs, and nothing else has changed."""
 
 from __future__ import annotations
 
@@ -185,5 +185,5 @@ async def reset_forgets_places(dut: Any) -> None:
         await bench.check()
 
 
-def test_tls_rx_text() -> None:
-    simulate("tls_rx_text", __name__, {"ADDR_W": ADDR_W, "PARTS": PARTS})
+def test_tls_text() -> None:
+    simulate("tls_text", __name__, {"ADDR_W": ADDR_W, "PARTS": PARTS})

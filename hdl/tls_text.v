@@ -1,4 +1,4 @@
-// tls_rx_text.v - puts the lane's text where it belongs in the frame.
+// tls_text.v - puts the lane's text where it belongs in the frame.
 //
 // In    s_place  address of byte 0 of a part's first block, one for each part with bytes, in order
 //       s_axis   the text of these parts, block by block; always taken
@@ -8,7 +8,7 @@
 // How   as tls_byte_ram, the other way round: a block lies in two neighbouring words.
 // Order byte i of a word is bits 8*i+7 : 8*i.
 `default_nettype none
-module tls_rx_text #(
+module tls_text #(
     parameter ADDR_W = 15,          // bits of a byte's address in the buffer
     parameter PARTS  = 64           // parts in the lane at most, a power of two
 ) (

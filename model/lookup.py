@@ -1,4 +1,4 @@
-"""Which connection a segment is of. Model of hdl/tls_rx_lookup.v.
+"""Which connection a segment is of. Model of hdl/tls_lookup.v.
 
 Written from docs/receive.md, 6; the fingerprint from RFC 3720, 12.1. The device finds a connection
 by fingerprint and then compares addresses and ports in full. No two connections have the same

@@ -1,4 +1,4 @@
-// tls_rx_commands.vh - properties of tls_rx_commands; tools/formal.py writes them into its end.
+// tls_commands.vh - properties of tls_commands; tools/formal.py writes them into its end.
 //
 // Proved  rule 2 of m_rsp, m_entry and m_key; one answer for each command, after it was taken; a
 //         key is installed only by an ADD that is answered with OK, and wiped only by a DEL; a

@@ -1,4 +1,4 @@
-"""What a received frame carries: from Ethernet to the TCP payload. Model of hdl/tls_rx_parse.v.
+"""What a received frame carries: from Ethernet to the TCP payload. Model of hdl/tls_parse.v.
 
 The checks and their order are those of docs/receive.md, 1; written from there and from RFC 791,
 RFC 8200, RFC 9293, 3.1 and IEEE 802.1Q. Lengths are looked at before checksums, and what cannot be
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from model.regs import IpVersion, RxPass
-from model.rx_lookup import ADDR_BYTES, Flow
+from model.lookup import ADDR_BYTES, Flow
 
 MAX_TAGS: Final = 2
 VLAN: Final = (b"\x81\x00", b"\x88\xa8")

@@ -1,4 +1,4 @@
-// tls_rx_commands.v - carries out the commands of the receive direction, one at a time.
+// tls_commands.v - carries out the commands of the receive direction, one at a time.
 //
 // In    s_cmd    a command of the mailbox; its fields stay as they are until the answer, but for key
 //                and IV, which are gone when it is taken
@@ -11,7 +11,7 @@
 // Error a reason of the register map, and nothing has changed.
 // Spec  docs/receive.md, 6.  Model model/rx.py.
 `default_nettype none
-module tls_rx_commands #(
+module tls_commands #(
     parameter CONNS = 64
 ) (
     input  wire                     clk,
@@ -52,7 +52,7 @@ module tls_rx_commands #(
     input  wire                     s_key_valid
 );
 `include "tls_regs.vh"              // OPCODE_*, REASON_*, DIRECTION_*, CIPHER_*
-`include "tls_rx_ops.vh"
+`include "tls_ops.vh"
 localparam ID_W = $clog2(CONNS);
 localparam [3:0]
     ST_IDLE   = 4'd0,

@@ -1,4 +1,4 @@
-// tls_rx_lookup.vh - properties of tls_rx_lookup; tools/formal.py writes them into its end.
+// tls_lookup.vh - properties of tls_lookup; tools/formal.py writes them into its end.
 //
 // Proved  rule 2 at the output, whatever goes on in front; entries leave in order, once, as they came.
 // How     by induction, unbounded.

@@ -1,4 +1,4 @@
-// tls_rx_feed.vh - properties of tls_rx_feed; tools/formal.py writes them into its end.
+// tls_feed.vh - properties of tls_feed; tools/formal.py writes them into its end.
 //
 // Proved  rule 2 of m_part, m_axis and m_tag, when s_piece keeps it. The words that are read always
 //         find room in their queue, so none is lost. At most 2^PART_W parts are out.

@@ -1,4 +1,4 @@
-// tls_rx_parse.v - what a frame is: addresses, ports, sequence number, where its payload lies.
+// tls_parse.v - what a frame is: addresses, ports, sequence number, where its payload lies.
 //
 // In    s_*      the words of frames as they are written to the buffer, 16 bytes each; in any clock,
 //                but the last words of two frames are at least 5 clocks apart
@@ -7,9 +7,9 @@
 // How   three steps, each a clock: the packet behind the EtherType is shifted to start at byte 0;
 //       header fields and the chain of IPv6 headers; sums of 16-bit words with one mask a word.
 // Order byte i of a word is bits 8*i+7 : 8*i; header fields come out as numbers, addresses as bytes.
-// Spec  docs/receive.md, 1; RFC 791, 8200, 9293; IEEE 802.1Q.  Model model/rx_parse.py.
+// Spec  docs/receive.md, 1; RFC 791, 8200, 9293; IEEE 802.1Q.  Model model/parse.py.
 `default_nettype none
-module tls_rx_parse #(
+module tls_parse #(
     parameter ADDR_W    = 11,       // bits of a word's address in the buffer
     parameter MAX_FRAME = 9600      // bytes, a multiple of 16
 ) (
@@ -38,7 +38,7 @@ module tls_rx_parse #(
     output reg  [13:0]       m_bytes            // of payload
 );
 `include "tls_regs.vh"              // RX_PASS_*
-generate if (MAX_FRAME % 16 != 0) begin : bad tls_rx_parse_max_frame_is_no_multiple_of_16 stop(); end endgenerate
+generate if (MAX_FRAME % 16 != 0) begin : bad tls_parse_max_frame_is_no_multiple_of_16 stop(); end endgenerate
 
 function [15:0] be16(input [15:0] two);         // a number of two bytes, the first in bits 7:0
     be16 = {two[7:0], two[15:8]};

@@ -1,4 +1,4 @@
-// tls_rx_ops.vh - what is to be done with an entry on its way to the walk.
+// tls_ops.vh - what is to be done with an entry on its way to the walk.
 /* verilator lint_off UNUSEDPARAM */  // a module does not use all of them
 localparam [2:0] OP_FRAME  = 3'd0,              // find its connection
                  OP_INSERT = 3'd1,              // a new connection

@@ -1,4 +1,4 @@
-// tls_rx_lookup.v - which connection a frame belongs to; keeps the table of connections.
+// tls_lookup.v - which connection a frame belongs to; keeps the table of connections.
 //
 // In    s_*      addresses and ports, and what goes along; s_op says what is to be done with them:
 //                find; insert at s_id; remove s_id (the answer to these two, and to others, says nothing)
@@ -8,10 +8,10 @@
 // How   a fingerprint of each connection is compared with all at once; the one that has it is then
 //       compared in full. The table takes no two with one fingerprint. A frame a clock, whatever
 //       the one before did to the table.
-// Spec  docs/receive.md, 1 and 6; CRC-32C of RFC 3720, 12.1.  Model model/rx_lookup.py.
+// Spec  docs/receive.md, 1 and 6; CRC-32C of RFC 3720, 12.1.  Model model/lookup.py.
 //       5 clocks.
 `default_nettype none
-module tls_rx_lookup #(
+module tls_lookup #(
     parameter CONNS  = 64,
     parameter ALONG_W = 64          // bits of what goes along
 ) (
@@ -39,7 +39,7 @@ localparam ID_W  = $clog2(CONNS);
 localparam KEY_W = 1 + 128 + 128 + 16 + 16;
 localparam BITS  = 37 * 8;                      // that the fingerprint is of
 localparam [31:0] POLY = 32'h82f63b78;          // reflected
-`include "tls_rx_ops.vh"           // OP_*
+`include "tls_ops.vh"           // OP_*
 
 // CRC-32C of so many bytes is linear: bit j of it is the parity of some of their bits. The last bit
 // leaves the polynomial behind, and each one before it what that becomes in one more step.

@@ -1,6 +1,6 @@
-"""tls_rx_lookup against a dict: found is what was inserted before, whatever is close behind it.
+"""tls_lookup against a dict: found is what was inserted before, whatever is close behind it.
 
-Fingerprints are those of model.rx_lookup. CRC-32C is linear, so flows that differ where one likes
+Fingerprints are those of model.lookup. CRC-32C is linear, so flows that differ where one likes
 and have the same fingerprint are found by solving for their ports.
 """
 
@@ -17,11 +17,11 @@ from cocotb.triggers import RisingEdge
 from cocotb_tests.harness import simulate
 from cocotb_tests.streams import Gaps, Sink, Source, StreamRules, never, often, rng_of_test, start
 from model.regs import IpVersion
-from model.rx_lookup import ADDR_BYTES, Flow, crc32c
+from model.lookup import ADDR_BYTES, Flow, crc32c
 
 DELAY = 5
 ALONG_W = 24
-FIND, INSERT, REMOVE, QUERY, RESYNC = range(5)  # tls_rx_ops.vh
+FIND, INSERT, REMOVE, QUERY, RESYNC = range(5)  # tls_ops.vh
 KEY = ("is_v6", "local_addr", "remote_addr", "local_port", "remote_port")
 ENTRY = ("op", "id", *KEY, "along")
 FOUND = ("found", "collides", "id", "along")
@@ -281,6 +281,6 @@ async def reset_empties_the_table(dut: Any) -> None:
 
 
 @pytest.mark.parametrize("conns", [4, 64])
-def test_tls_rx_lookup(conns: int) -> None:
+def test_tls_lookup(conns: int) -> None:
     parameters = {"CONNS": conns, "ALONG_W": ALONG_W}
-    simulate("tls_rx_lookup", __name__, parameters, env={"CONNS": str(conns)})
+    simulate("tls_lookup", __name__, parameters, env={"CONNS": str(conns)})

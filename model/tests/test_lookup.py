@@ -1,4 +1,4 @@
-"""model.rx_lookup: the CRC against RFC 3720's vectors, the table against docs/receive.md, 6."""
+"""model.lookup: the CRC against RFC 3720's vectors, the table against docs/receive.md, 6."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from model.regs import IpVersion, Reason
-from model.rx_lookup import Flow, Table, crc32c
+from model.lookup import Flow, Table, crc32c
 
 FLOW = Flow(IpVersion.IPV4, bytes([10, 0, 0, 2]) + bytes(12), b"\x0a\0\0\1" + bytes(12), 443, 5000)
 

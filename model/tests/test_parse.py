@@ -1,4 +1,4 @@
-"""model.rx_parse against frames of scapy, and against docs/receive.md, 1, where they are broken."""
+"""model.parse against frames of scapy, and against docs/receive.md, 1, where they are broken."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 
 from model.regs import IpVersion, RxPass
-from model.rx_lookup import Flow
-from model.rx_parse import Segment, parse, sums_up
+from model.lookup import Flow
+from model.parse import Segment, parse, sums_up
 
 MAX_FRAME: Final = 9600
 

@@ -1,4 +1,4 @@
-"""tls_rx_parse against model.rx_parse: frames of scapy, frames with lies in them, and their pieces.
+"""tls_parse against model.parse: frames of scapy, frames with lies in them, and their pieces.
 
 The model's `parse` says what a frame is; the words of frames come at any pace, with noise beside
 them: in idle clocks, and in the bytes of a last word that are none of the frame.
@@ -28,7 +28,7 @@ from scapy.packet import Raw
 from cocotb_tests.harness import simulate
 from cocotb_tests.streams import Gaps, never, often, rng_of_test, start
 from model.regs import IpVersion, RxPass
-from model.rx_parse import RST, SYN, Segment, parse
+from model.parse import RST, SYN, Segment, parse
 
 ADDR_W = 11
 APART = 5  # clocks from the end of a frame to that of the next, at least
@@ -481,9 +481,9 @@ PARAMETERS = {"ADDR_W": ADDR_W}
 
 
 @pytest.mark.parametrize(("max_frame", "frames"), [(160, 300), (9600, 60)])
-def test_tls_rx_parse(max_frame: int, frames: int) -> None:
+def test_tls_parse(max_frame: int, frames: int) -> None:
     env = {"MAX_FRAME": str(max_frame), "FRAMES": str(frames)}
-    simulate("tls_rx_parse", __name__, {"MAX_FRAME": max_frame, **PARAMETERS}, env=env)
+    simulate("tls_parse", __name__, {"MAX_FRAME": max_frame, **PARAMETERS}, env=env)
 
 
 @pytest.mark.regress
@@ -491,4 +491,4 @@ def test_tls_rx_parse(max_frame: int, frames: int) -> None:
 def test_tls_rx_parse_long(max_frame: int) -> None:
     env = {"MAX_FRAME": str(max_frame), "FRAMES": "5000"}
     parameters = {"MAX_FRAME": max_frame, **PARAMETERS}
-    simulate("tls_rx_parse", __name__, parameters, env=env)
+    simulate("tls_parse", __name__, parameters, env=env)

@@ -1,4 +1,4 @@
-// tls_rx_feed.v - brings the pieces of records from the buffer to the lane.
+// tls_feed.v - brings the pieces of records from the buffer to the lane.
 //
 // In    s_piece  a run of bytes of a record's text or tag (tls_rx_walk)
 //       rd_*     16 bytes of the buffer from any byte, two clocks later
@@ -10,7 +10,7 @@
 //       is read from its own byte address; blocks of pieces follow one another without a gap.
 // Spec  docs/receive.md, 3; docs/interfaces.md, Parts.  Model model/rx.py.
 `default_nettype none
-module tls_rx_feed #(
+module tls_feed #(
     parameter ID_W   = 6,           // bits of a connection's id: its key slot
     parameter PART_W = 6,           // bits of a part's number
     parameter ADDR_W = 15           // bits of a byte's address in the buffer
