@@ -838,7 +838,7 @@ class Note(NamedTuple):
     """What a frame was meant to be."""
 
     kind: str
-    peer: Peer | None = None
+    peer: End | None = None
     place: int = 0
     size: int = 0
 
