@@ -362,7 +362,7 @@ class Sender(End):
         self.lost = False
 
     def _context(self, record: Record, prefix: bytes, tag: bytes | None, *, seek: bool) -> bytes:
-        """A context of a record; what means nothing in it is anything now and then, or not there."""
+        """A context of a record. What means nothing in it may be anything, or not there."""
         rng = self._rng
         data = bytearray(context(self.number_at(record), record.number, prefix, tag, seek=seek))
         if rng.random() < 0.8:
@@ -593,9 +593,9 @@ class Sender(End):
                 self._sought(made, own, moved, prefix, record.tag, first, last)
             case _:  # another text
                 first, last = self.cursor, self._last(self.cursor)
-                data = bytearray(self.clear(first, last))
-                data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-                frame = self.built(first, bytes(data)).frame
+                text = bytearray(self.clear(first, last))
+                text[rng.randrange(len(text))] ^= 1 << rng.randrange(8)
+                frame = self.built(first, bytes(text)).frame
                 made.put(frame, own, TxKind.ENCRYPT, self.note("another text", first, last))
                 self.cursor, self.sent, self.lost = last, max(self.sent, last), True
 
