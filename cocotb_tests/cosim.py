@@ -66,7 +66,7 @@ class Under(Protocol):
     def write(self, addr: int, value: int) -> None:
         """Write a register."""
 
-    def send(self, frames: Sequence[bytes], left: int = 0) -> None:
+    def rx_send(self, frames: Sequence[bytes], left: int = 0) -> None:
         """Let frames in; return as soon as at most `left` are still to go in."""
 
     def words(self, frames: int) -> list[Received]:
@@ -568,7 +568,7 @@ def episode(
                             told.append(descriptor.resync_seq)
                             del told[:-KEPT]
                     try:
-                        device.send(step.frames, step.left)
+                        device.rx_send(step.frames, step.left)
                     except Stuck as stuck:
                         raise hangs(stuck) from None
                     tally.frames += len(step.frames)
