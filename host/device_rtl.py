@@ -77,7 +77,7 @@ class RtlDevice:
         if response == SLVERR:
             raise DeviceError(f"no register at {addr:#05x}")
 
-    def send(self, frames: Sequence[bytes], left: int = 0) -> None:
+    def rx_send(self, frames: Sequence[bytes], left: int = 0) -> None:
         """Let frames in, and return as soon as at most `left` of all are still to go in."""
         if not all(frames):
             raise ValueError("a frame without bytes")
@@ -86,7 +86,7 @@ class RtlDevice:
         self._lib.tlsnic_send(self._sim, b"".join(frames), pointer, len(frames))
         self._run(0, left)
 
-    def take(self, frames: int) -> list[tuple[bytes, RxDescriptor]]:
+    def rx_take(self, frames: int) -> list[tuple[bytes, RxDescriptor]]:
         """The next frames that come out; waits for as many."""
         taken: list[tuple[bytes, RxDescriptor]] = []
         while len(taken) < frames:
@@ -116,8 +116,8 @@ class RtlDevice:
 
     def receive(self, frames: Sequence[bytes]) -> list[tuple[bytes, RxDescriptor]]:
         """Frames from the wire to what the host gets of them: one each, in order."""
-        self.send(frames, left=len(frames))
-        return self.take(len(frames))
+        self.rx_send(frames, left=len(frames))
+        return self.rx_take(len(frames))
 
     def close(self) -> None:
         """Give up the simulation; the device is not to be used afterwards."""
