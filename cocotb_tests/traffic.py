@@ -864,7 +864,10 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of the mailbox; `early` if it is written there before the frames in front go in."""
+    """A command of the mailbox; `early` if it is written there before the frames in front go in.
+
+    `end` is the one whose connection an ADD adds.
+    """
 
     opcode: int
     direction: int = Direction.RX
@@ -879,6 +882,7 @@ class Command:
     iv: bytes = b""
     early: bool = False
     answer: int = Answer.REJECT
+    end: End | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -952,6 +956,7 @@ def add(peer: End, **other: object) -> Command:
         "number": peer.number,
         "key": peer.key,
         "iv": peer.iv,
+        "end": peer,
     }
     return Command(**(fields | other))  # type: ignore[arg-type]
 
@@ -1126,14 +1131,14 @@ class Traffic:
                 peer = Peer(rng, random_flow(rng))
                 if rng.random() < 0.5:
                     return add(peer, cipher=rng.choice((Cipher.NONE, Cipher.RESERVED)))
-                return add(peer, direction=Direction.TX)
+                return add(peer, cipher=Cipher.RESERVED)
             case 3:
-                opcode = rng.choice((0, 4, rng.randrange(5, 16)))
+                opcode = rng.choice((0, 0, rng.randrange(5, 16)))
                 return Command(opcode, rng.randrange(2), connection=rng.randrange(1 << 16))
-            case 4:  # nobody there, or none such direction
+            case 4:  # nobody there, or the other direction
                 wrong = rng.choice((self._connections, 0xFFFF, rng.randrange(1 << 16)))
                 if wrong in self.peers:
-                    return Command(Opcode.DEL, Direction.TX, connection=wrong)
+                    return Command(Opcode.RESYNC_RX, Direction.TX, connection=wrong)
                 return Command(Opcode.DEL, connection=wrong)
             case 5 | 6 | 7 | 8 | 9 if some and len(self.peers) >= rng.randrange(self._crowd + 1):
                 return self._delete(rng.choice(list(self.peers)))
@@ -1143,7 +1148,7 @@ class Traffic:
                 return self._add()
             case _:
                 return Command(
-                    Opcode.DEL, Direction.TX, connection=rng.randrange(self._connections)
+                    Opcode.RESYNC_RX, Direction.TX, connection=rng.randrange(self._connections)
                 )
 
     def _frames(self, count: int) -> Frames:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final, NamedTuple
 
@@ -274,6 +274,7 @@ class Sender(End):
         self._ident = (self._ident + 1) % (1 << 16)
         if dress is None:
             dress = random_dress(rng) if rng.random() < 0.15 else PLAIN
+            dress = replace(dress, flags=dress.flags & ~SYN)
         ends, seq = turned(flow or self.flow), (self.seq + first) % SEQ
         made = build(ends, seq, data, dress, self._ident)
         if len(data) <= self._most < len(made.frame) - HEADERS[self.flow.version]:
