@@ -70,10 +70,13 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Items for the queue, in order."""
+    """Items for the queue, in order. At most `left` of all are still to go in when the next step is
+    taken.
+    """
 
     items: list[Item] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    left: int = 1 << 30
 
     def put(self, frame: bytes, connection: int, kind: TxKind, note: Note) -> None:
         """One more."""
@@ -775,4 +778,5 @@ class TxTraffic:
                 gone.turn(made, number, self.senders)
             self.senders[own].turn(made, own, self.senders)
         short = [n for n, item in enumerate(made.items) if len(item.frame) <= self._longest]
-        return Items([made.items[n] for n in short], [made.notes[n] for n in short])
+        left = rng.choice((0, rng.randrange(count), 1 << 30, 1 << 30))
+        return Items([made.items[n] for n in short], [made.notes[n] for n in short], left)
