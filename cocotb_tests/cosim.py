@@ -42,8 +42,8 @@ from cocotb_tests.traffic import (
 from host import packet, regs
 from host.device_rtl import BATCH, RtlDevice
 from host.regs import Addr, RxPass
+from model import record, rx, rx_search, rx_walk
 from model import regs as model_regs
-from model import rx, rx_search, rx_walk
 from model.tlsnic import Config, Tlsnic
 
 EPISODE: Final = 4_000  # frames
@@ -142,12 +142,12 @@ class _Observed(rx_walk.Walk):
             seen[f"records in a decrypted frame: {min(records, 9)}{'+' * (records > 8)}"] += 1
         if walked.reason is OVERLAP and walked.pieces:
             seen["bytes taken of a frame that passes as OVERLAP"] += 1
-        if seq + len(payload) >= rx_walk.SEQ:
+        if seq + len(payload) >= record.SEQ:
             seen["frame across sequence number 2^32"] += 1
         for complete in walked.complete:
             if id(complete.record) in oldest[1:]:
                 seen["record complete before an older one"] += 1
-            if complete.record.total == len(complete.record.prefix) + rx_walk.TAG:
+            if complete.record.total == len(complete.record.prefix) + record.TAG:
                 seen["record without text complete"] += 1
         if self._open:
             seen[f"open records: {len(self._open)}"] += 1
@@ -213,7 +213,7 @@ class _Searched(rx_search.Boundary):
     def _behind(self, seq: int) -> bool:
         walk, number, opened = self.walk, self.walk.number, self.opened
         behind = super()._behind(seq)
-        passed = (walk.number - number) % rx_walk.NUMBERS
+        passed = (walk.number - number) % record.NUMBERS
         if passed:
             where = "still ahead" if behind else "there"
             _Observed.seen[f"chain passed, the frame is then {where}"] += 1
@@ -253,9 +253,9 @@ class _Searched(rx_search.Boundary):
             kind = "first" if chain.count == 1 else "next"
             if meeting[chain.last] > 1:
                 seen["next header of chains that meet"] += 1
-            if chain.last != seq and (chain.last - seq) % rx_walk.SEQ >= rx_walk.HALF:
+            if chain.last != seq and (chain.last - seq) % record.SEQ >= record.HALF:
                 before_that = followed and last[1] != chain.last
-                many = before_that and (chain.last - last[1]) % rx_walk.SEQ >= rx_walk.HALF
+                many = before_that and (chain.last - last[1]) % record.SEQ >= record.HALF
                 seen[f"{kind} header over {'more frames' if many else 'two frames'}"] += 1
             else:
                 seen[f"{kind} header in a frame"] += 1

@@ -27,8 +27,8 @@ from scapy.packet import Raw
 
 from cocotb_tests.harness import simulate
 from cocotb_tests.streams import Gaps, never, often, rng_of_test, start
-from model.regs import IpVersion, RxPass
 from model.parse import RST, SYN, Segment, parse
+from model.regs import IpVersion, RxPass
 
 ADDR_W = 11
 APART = 5  # clocks from the end of a frame to that of the next, at least
