@@ -40,7 +40,7 @@ from cocotb_tests.traffic import (
     Traffic,
 )
 from host import packet, regs
-from host.device_rtl import BATCH, RtlDevice
+from host.device_rtl import BATCH, RtlDevice, Stream
 from host.regs import Addr, RxPass
 from model import record, rx, rx_search, rx_walk
 from model import regs as model_regs
@@ -96,18 +96,18 @@ class Rtl(RtlDevice):
         taken: list[Received] = []
         while (wanted := min(BATCH, frames - len(taken))) > 0:
             try:
-                self._run(wanted, 1 << 40)
+                self._run(Stream.RX, wanted, 1 << 40)
             except Stuck as stuck:
                 raise Stuck(len(taken) + stuck.came) from None
-            taken += self._waiting(wanted)
+            taken += self._waiting(Stream.RX, wanted)
         return taken
 
-    def _run(self, out: int, left: int) -> None:
+    def _run(self, stream: Stream, out: int, left: int) -> None:
         """Until so many wait to be taken, and at most `left` to go in; as long as some do."""
         waiting = -1
         limits = [ctypes.c_uint64(n) for n in (out, left, PATIENCE)]
-        while self._lib.tlsnic_run(self._sim, *limits) < 0:
-            before, waiting = waiting, self._lib.tlsnic_waiting(self._sim)
+        while self._lib.tlsnic_run(self._sim, stream, *limits) < 0:
+            before, waiting = waiting, self._lib.tlsnic_waiting(self._sim, stream)
             if waiting == before:
                 raise Stuck(waiting)
 
