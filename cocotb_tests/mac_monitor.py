@@ -232,6 +232,12 @@ class MacMonitor:
             case _:
                 self._secret(frame, connection, seek)
 
+    def reset(self) -> None:
+        """The device has forgotten all of it."""
+        self._streams.clear()
+        self._queue.clear()
+        self._seek = None
+
     def settled(self) -> None:
         """All that was handed over has been handled: no more of it can leave."""
         self._queue.clear()
