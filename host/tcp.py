@@ -163,6 +163,8 @@ class Sender:
         end = min(distance(seq, self.acknowledged), self._unacknowledged)
         if end > 0:
             self.acknowledged = self.acknowledged + end & MASK
+            if distance(self.acknowledged, self._taken) > 0:
+                self._taken = self.acknowledged
             whole = self._index(self.acknowledged) if self._unacknowledged else len(self._held)
             del self._held[:whole]
 
