@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from host.crypto_info import CipherType, CryptoInfo, Version
 from host.tests.wire import ACK, CLIENT, DATA, Tcp, Writer
 from host.tx_records import TxRecords
@@ -22,6 +24,18 @@ def keys(version: Version, key_size: int, number: int = 0) -> tuple[Writer, Cryp
     nonce = bytes(byte ^ 0x5A for byte in number.to_bytes(8))  # as the writer has it
     info = CryptoInfo(version, cipher, iv[4:] or nonce, key, iv[:4], number.to_bytes(8))
     return Writer(version, key, iv, number), info
+
+
+def seal(info: CryptoInfo, number: int, image: bytes) -> bytes:
+    """A record in clear as it is on the wire: RFC 5288, 3 and RFC 8446, 5.2 and 5.3."""
+    count = number.to_bytes(8)
+    if info.version is Version.TLS_1_2:
+        text = image[13:-16]
+        aad = count + image[:3] + len(text).to_bytes(2)
+        return image[:13] + AESGCM(info.key).encrypt(info.salt + image[5:13], text, aad)
+    static = zip(info.salt + info.iv, bytes(4) + count, strict=True)
+    nonce = bytes(a ^ b for a, b in static)
+    return image[:5] + AESGCM(info.key).encrypt(nonce, image[5:-16], image[:5])
 
 
 @dataclass(frozen=True)
