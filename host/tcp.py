@@ -121,6 +121,11 @@ class Sender:
         self._held: list[_Written] = []
         self._fenced = False
 
+    @property
+    def held(self) -> int:
+        """Bytes that are held; what was written at once is until the last of it is acknowledged."""
+        return sum(len(written.data) for written in self._held)
+
     def write(self, data: bytes, marked: bool) -> None:
         """Append to the stream."""
         if data:

@@ -141,6 +141,7 @@ def test_what_is_acknowledged_is_not_held(start: int) -> None:
             data = b"abcdefghi"[at : at + 2] if acked <= at < 9 else b""
             assert (piece.data if piece else b"") == data
         assert sender.acknowledged == start + min(acked, 9) & MASK  # behind the end: its FIN
+        assert sender.held == (9 if acked < 3 else 6 if acked < 6 else 3 if acked < 9 else 0)
         assert sender.next == start + 9 & MASK
         sender.write(b"j", False)
         assert sender.segment(start + 9 & MASK, 9) == Piece(start + 9 & MASK, b"j", False)
