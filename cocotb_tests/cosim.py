@@ -40,10 +40,10 @@ from cocotb_tests.traffic import (
     Traffic,
 )
 from host import packet, regs
-from host.device_rtl import BATCH, RtlDevice
+from host.device_rtl import BATCH, RtlDevice, Stream
 from host.regs import Addr, RxPass
+from model import record, rx, rx_search, rx_walk
 from model import regs as model_regs
-from model import rx, rx_search, rx_walk
 from model.tlsnic import Config, Tlsnic
 
 EPISODE: Final = 4_000  # frames
@@ -66,7 +66,7 @@ class Under(Protocol):
     def write(self, addr: int, value: int) -> None:
         """Write a register."""
 
-    def send(self, frames: Sequence[bytes], left: int = 0) -> None:
+    def rx_send(self, frames: Sequence[bytes], left: int = 0) -> None:
         """Let frames in; return as soon as at most `left` are still to go in."""
 
     def words(self, frames: int) -> list[Received]:
@@ -96,18 +96,18 @@ class Rtl(RtlDevice):
         taken: list[Received] = []
         while (wanted := min(BATCH, frames - len(taken))) > 0:
             try:
-                self._run(wanted, 1 << 40)
+                self._run(Stream.RX, wanted, 1 << 40)
             except Stuck as stuck:
                 raise Stuck(len(taken) + stuck.came) from None
-            taken += self._waiting(wanted)
+            taken += self._waiting(Stream.RX, wanted)
         return taken
 
-    def _run(self, out: int, left: int) -> None:
+    def _run(self, stream: Stream, out: int, left: int) -> None:
         """Until so many wait to be taken, and at most `left` to go in; as long as some do."""
         waiting = -1
         limits = [ctypes.c_uint64(n) for n in (out, left, PATIENCE)]
-        while self._lib.tlsnic_run(self._sim, *limits) < 0:
-            before, waiting = waiting, self._lib.tlsnic_waiting(self._sim)
+        while self._lib.tlsnic_run(self._sim, stream, *limits) < 0:
+            before, waiting = waiting, self._lib.tlsnic_waiting(self._sim, stream)
             if waiting == before:
                 raise Stuck(waiting)
 
@@ -142,12 +142,12 @@ class _Observed(rx_walk.Walk):
             seen[f"records in a decrypted frame: {min(records, 9)}{'+' * (records > 8)}"] += 1
         if walked.reason is OVERLAP and walked.pieces:
             seen["bytes taken of a frame that passes as OVERLAP"] += 1
-        if seq + len(payload) >= rx_walk.SEQ:
+        if seq + len(payload) >= record.SEQ:
             seen["frame across sequence number 2^32"] += 1
         for complete in walked.complete:
             if id(complete.record) in oldest[1:]:
                 seen["record complete before an older one"] += 1
-            if complete.record.total == len(complete.record.prefix) + rx_walk.TAG:
+            if complete.record.total == len(complete.record.prefix) + record.TAG:
                 seen["record without text complete"] += 1
         if self._open:
             seen[f"open records: {len(self._open)}"] += 1
@@ -213,7 +213,7 @@ class _Searched(rx_search.Boundary):
     def _behind(self, seq: int) -> bool:
         walk, number, opened = self.walk, self.walk.number, self.opened
         behind = super()._behind(seq)
-        passed = (walk.number - number) % rx_walk.NUMBERS
+        passed = (walk.number - number) % record.NUMBERS
         if passed:
             where = "still ahead" if behind else "there"
             _Observed.seen[f"chain passed, the frame is then {where}"] += 1
@@ -253,9 +253,9 @@ class _Searched(rx_search.Boundary):
             kind = "first" if chain.count == 1 else "next"
             if meeting[chain.last] > 1:
                 seen["next header of chains that meet"] += 1
-            if chain.last != seq and (chain.last - seq) % rx_walk.SEQ >= rx_walk.HALF:
+            if chain.last != seq and (chain.last - seq) % record.SEQ >= record.HALF:
                 before_that = followed and last[1] != chain.last
-                many = before_that and (chain.last - last[1]) % rx_walk.SEQ >= rx_walk.HALF
+                many = before_that and (chain.last - last[1]) % record.SEQ >= record.HALF
                 seen[f"{kind} header over {'more frames' if many else 'two frames'}"] += 1
             else:
                 seen[f"{kind} header in a frame"] += 1
@@ -568,7 +568,7 @@ def episode(
                             told.append(descriptor.resync_seq)
                             del told[:-KEPT]
                     try:
-                        device.send(step.frames, step.left)
+                        device.rx_send(step.frames, step.left)
                     except Stuck as stuck:
                         raise hangs(stuck) from None
                     tally.frames += len(step.frames)

@@ -9,9 +9,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from model.record import HALF, HEADER, LENGTHS, PREFIX, SEQ, TAG, WIRE_VERSION, size_of
 from model.regs import TlsVersion
-from model.rx_search import LONGEST, size_of
-from model.rx_walk import HALF, HEADER, LENGTHS, PREFIX, SEQ, TAG, WIRE_VERSION, Walk
+from model.rx_search import LONGEST
+from model.rx_walk import Walk
 
 LIMIT = 1 << 20  # bytes of a stream
 

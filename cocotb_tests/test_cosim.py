@@ -42,7 +42,7 @@ class ModelUnder:
         """Write a register."""
         self._nic.write(addr, value)
 
-    def send(self, frames: Sequence[bytes], left: int = 0) -> None:
+    def rx_send(self, frames: Sequence[bytes], left: int = 0) -> None:
         """Let frames in."""
         for frame in frames:
             out, descriptor = self._nic.receive(frame)

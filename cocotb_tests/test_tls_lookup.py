@@ -16,8 +16,8 @@ from cocotb.triggers import RisingEdge
 
 from cocotb_tests.harness import simulate
 from cocotb_tests.streams import Gaps, Sink, Source, StreamRules, never, often, rng_of_test, start
-from model.regs import IpVersion
 from model.lookup import ADDR_BYTES, Flow, crc32c
+from model.regs import IpVersion
 
 DELAY = 5
 ALONG_W = 24

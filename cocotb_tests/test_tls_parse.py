@@ -27,14 +27,14 @@ from scapy.packet import Raw
 
 from cocotb_tests.harness import simulate
 from cocotb_tests.streams import Gaps, never, often, rng_of_test, start
-from model.regs import IpVersion, RxPass
 from model.parse import RST, SYN, Segment, parse
+from model.regs import IpVersion, RxPass
 
 ADDR_W = 11
 APART = 5  # clocks from the end of a frame to that of the next, at least
 DELAY = 8  # clocks from a frame's last word to its result, at most
 FIELDS = (
-    "is_v6", "local_addr", "remote_addr", "local_port", "remote_port",
+    "is_v6", "dst_addr", "src_addr", "dst_port", "src_port",
     "seq", "opens", "offset", "bytes",
 )  # fmt: skip
 BAD = {
@@ -53,10 +53,10 @@ def expected(frame: bytes, addr: int, max_frame: int, *, enable: bool) -> Result
     flow = segment.flow
     return result | {
         "is_v6": int(flow.ip_version == IpVersion.IPV6),
-        "local_addr": int.from_bytes(flow.local_addr, "little"),
-        "remote_addr": int.from_bytes(flow.remote_addr, "little"),
-        "local_port": flow.local_port,
-        "remote_port": flow.remote_port,
+        "dst_addr": int.from_bytes(flow.local_addr, "little"),
+        "src_addr": int.from_bytes(flow.remote_addr, "little"),
+        "dst_port": flow.local_port,
+        "src_port": flow.remote_port,
         "seq": segment.seq,
         "opens": int(bool(segment.flags & (SYN | RST))),
         "offset": segment.offset,

@@ -18,19 +18,11 @@ from cocotb.triggers import RisingEdge, Timer
 from cocotb_tests.harness import simulate
 from cocotb_tests.peer import Peer, Stream, some_first, some_header
 from cocotb_tests.streams import rng_of_test, start
+from model.record import HALF, HEADER, LENGTHS, NUMBERS, SEQ, WIRE_VERSION, size_of
 from model.regs import Answer, Counter, Reason, RxPass, TlsVersion
 from model.regs import Event as EventOf
-from model.rx_search import CHAINS, LONGEST, Boundary, Chain, Notice, State, size_of
-from model.rx_walk import (
-    HALF,
-    HEADER,
-    LENGTHS,
-    NUMBERS,
-    SEQ,
-    WIRE_VERSION,
-    Walk,
-    Walked,
-)
+from model.rx_search import CHAINS, LONGEST, Boundary, Chain, Notice, State
+from model.rx_walk import Walk, Walked
 
 ADDR_W = 15
 WINDOW = 8

@@ -21,11 +21,7 @@ from cocotb.triggers import Event, RisingEdge
 from cocotb_tests.harness import simulate
 from cocotb_tests.peer import Peer, Stream, some_first
 from cocotb_tests.streams import Gaps, Sink, StreamRules, never, often, rng_of_test, start
-from model.regs import Answer, Reason, RxPass, TlsVersion
-from model.regs import Counter as CounterOf
-from model.regs import Event as EventOf
-from model.rx_search import LONGEST, Boundary, Chain, Followed, Notice
-from model.rx_walk import (
+from model.record import (
     HALF,
     HEADER,
     LENGTHS,
@@ -34,11 +30,13 @@ from model.rx_walk import (
     SEQ,
     TAG,
     WIRE_VERSION,
-    Complete,
     Record,
-    Walk,
-    Walked,
 )
+from model.regs import Answer, Reason, RxPass, TlsVersion
+from model.regs import Counter as CounterOf
+from model.regs import Event as EventOf
+from model.rx_search import LONGEST, Boundary, Chain, Followed, Notice
+from model.rx_walk import Complete, Walk, Walked
 
 ID_W = 2
 ADDR_W = 15

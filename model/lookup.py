@@ -23,8 +23,8 @@ class Flow(NamedTuple):
         ip_version: of the addresses.
         local_addr: 16 bytes, as on the wire; an IPv4 address and 12 zeros.
         remote_addr: likewise.
-        local_port: where received segments go to.
-        remote_port: where they come from.
+        local_port: where received segments go to, and sent ones come from.
+        remote_port: the peer's.
     """
 
     ip_version: IpVersion
@@ -32,6 +32,13 @@ class Flow(NamedTuple):
     remote_addr: bytes
     local_port: int
     remote_port: int
+
+    @property
+    def reversed(self) -> Flow:
+        """The same with the ends exchanged: of what is sent, local is the source."""
+        return Flow(
+            self.ip_version, self.remote_addr, self.local_addr, self.remote_port, self.local_port
+        )
 
     @property
     def fingerprint(self) -> int:

@@ -1,17 +1,17 @@
-"""What a received frame carries: from Ethernet to the TCP payload. Model of hdl/tls_parse.v.
+"""What a frame carries: from Ethernet to the TCP payload. Model of hdl/tls_parse.v.
 
 The checks and their order are those of docs/receive.md, 1; written from there and from RFC 791,
 RFC 8200, RFC 9293, 3.1 and IEEE 802.1Q. Lengths are looked at before checksums, and what cannot be
-read for want of bytes is never read.
+read for want of bytes is never read. `locate` is all but the last check, which transmit has not;
+local and remote are a received frame's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from model.regs import IpVersion, RxPass
 from model.lookup import ADDR_BYTES, Flow
+from model.regs import IpVersion, RxPass
 
 MAX_TAGS: Final = 2
 VLAN: Final = (b"\x81\x00", b"\x88\xa8")
@@ -20,6 +20,7 @@ IPV4_HEADER: Final = 20  # bytes, without options
 IPV6_HEADER: Final = 40
 IPV6_EXTENSION: Final = 8  # bytes, at least
 TCP_HEADER: Final = 20  # bytes, without options
+CHECKSUM: Final = 16  # place of the checksum in it
 
 TCP: Final = 6  # the protocol, and the next header
 HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS = 0, 43, 44, 60
@@ -28,14 +29,14 @@ FOLLOWED: Final = (HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS)
 FIN, SYN, RST, PSH, ACK, URG = (1 << n for n in range(6))
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A TCP segment in a frame, its checksums right.
+class Segment(NamedTuple):
+    """A TCP segment in a frame. A tuple as `Flow` is.
 
     Attributes:
         flow: its addresses and ports.
         seq: sequence number of the first byte of the payload, or of SYN.
         flags: FIN is bit 0, CWR is bit 7.
+        tcp: where its header is in the frame.
         offset: of the payload in the frame.
         length: bytes of payload.
     """
@@ -43,12 +44,21 @@ class Segment:
     flow: Flow
     seq: int
     flags: int
+    tcp: int
     offset: int
     length: int
 
 
 def parse(frame: bytes, max_frame: int) -> Segment | RxPass:
-    """The frame's segment, or why it has none."""
+    """The frame's segment, its checksums right, or why it has none."""
+    segment = locate(frame, max_frame)
+    if isinstance(segment, Segment) and not sums_up(_summed(frame, segment)):
+        return RxPass.BAD_TCP_CSUM
+    return segment
+
+
+def locate(frame: bytes, max_frame: int) -> Segment | RxPass:
+    """The frame's segment, whatever its TCP checksum is, or why it has none."""
     if len(frame) > max_frame:
         return RxPass.BAD_LENGTH
     # A slice beyond the end is short, and so equals no EtherType.
@@ -115,13 +125,9 @@ def _payload(frame: bytes, tcp: int, end: int) -> int | None:
 
 def _tcp(
     frame: bytes, version: IpVersion, addresses: int, tcp: int, payload: int, end: int
-) -> Segment | RxPass:
+) -> Segment:
     size = ADDR_BYTES[version]
     ports = addresses + 2 * size
-    # The pseudo-header is a sum, too: its fields count wherever they stand.
-    pseudo = frame[addresses:ports] + TCP.to_bytes(2) + (end - tcp).to_bytes(2)
-    if not sums_up(pseudo + frame[tcp:end]):
-        return RxPass.BAD_TCP_CSUM
     flow = Flow(
         version,
         frame[addresses + size : ports].ljust(16, b"\0"),
@@ -130,7 +136,24 @@ def _tcp(
         int.from_bytes(frame[tcp : tcp + 2]),
     )
     seq = int.from_bytes(frame[tcp + 4 : tcp + 8])
-    return Segment(flow, seq, frame[tcp + 13], payload, end - payload)
+    return Segment(flow, seq, frame[tcp + 13], tcp, payload, end - payload)
+
+
+def tcp_checksum(frame: bytes, segment: Segment) -> bytes:
+    """The checksum that the segment must have, whatever it has."""
+    at = segment.tcp + CHECKSUM
+    data = _summed(frame[:at] + bytes(2) + frame[at + 2 :], segment)
+    return (-int.from_bytes(data + bytes(len(data) % 2)) % 0xFFFF).to_bytes(2)
+
+
+def _summed(frame: bytes, segment: Segment) -> bytes:
+    """What the TCP checksum is over.
+
+    The pseudo-header is a sum, too: its fields count wherever they stand, and zeros do not.
+    """
+    flow, tcp, end = segment.flow, segment.tcp, segment.offset + segment.length
+    pseudo = TCP.to_bytes(2) + (end - tcp).to_bytes(2)
+    return flow.local_addr + flow.remote_addr + pseudo + frame[tcp:end]
 
 
 def sums_up(data: bytes) -> bool:

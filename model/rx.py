@@ -1,32 +1,25 @@
 """Receive: from a frame to the frame that leaves, its descriptor and what is counted.
 
-Model of hdl/tls_rx.v; the contract is docs/receive.md, the cryptography that of RFC 5288, RFC 8446,
-5.2 and 5.3, and SP 800-38D. The device hashes each byte as it comes and has a record's tag from the
-sums of its parts. This keeps a record's bytes and has `cryptography` authenticate them when they
-are complete: another algorithm, and nothing to get wrong in the same way.
+Model of hdl/tls_rx.v; the contract is docs/receive.md, the cryptography that of keys.py. The device
+hashes each byte as it comes and has a record's tag from the sums of its parts. This keeps a
+record's bytes and has `cryptography` authenticate them when they are complete: another algorithm,
+and nothing to get wrong in the same way.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher as Mode
-from cryptography.hazmat.primitives.ciphers import CipherContext
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CTR
-
-from model.gcm import BLOCK
-from model.regs import COUNTERS, Answer, Counter, Reason, RxPass, TlsVersion
+from model.keys import Keys
 from model.lookup import Flow, Table
 from model.parse import RST, SYN, Segment, parse
+from model.record import NUMBERS
+from model.regs import Answer, Counter, Reason, RxPass, TlsVersion
 from model.rx_search import Boundary, Notice
-from model.rx_walk import HEADER, NUMBERS, Complete, Piece, Record, Walk
+from model.rx_walk import Complete, Piece, Walk
 
-SALT: Final = 4  # bytes of the IV that TLS 1.2 uses
-FIRST_COUNTER: Final = 2  # of the text; SP 800-38D, 7.1
 TRIED: Final = 64  # record numbers; docs/receive.md, 7.3
 
 
@@ -81,65 +74,10 @@ class RxDescriptor:
         return made
 
 
-class _Keys:
-    """A connection's key and IV, and what is computed with them."""
-
-    def __init__(self, version: TlsVersion, key: bytes, iv: bytes) -> None:
-        self._version = version
-        self._iv = iv
-        self._aes = AES(key)
-        self._gcm = AESGCM(key)
-        # The last decryptor, where it stands: text in order needs one a record, not one a piece.
-        self._record: Record | None = None
-        self._at = 0
-        self._stream: CipherContext | None = None
-
-    def nonce(self, record: Record) -> bytes:
-        """RFC 5288, 3: salt and explicit nonce. RFC 8446, 5.3: IV XOR record number."""
-        if self._version is TlsVersion.TLS_1_2:
-            return self._iv[:SALT] + record.prefix[HEADER:]
-        return (int.from_bytes(self._iv) ^ record.number).to_bytes(len(self._iv))
-
-    def aad(self, record: Record) -> bytes:
-        """RFC 5246, 6.2.3.3, and RFC 8446, 5.2."""
-        header = record.prefix[:HEADER]
-        if self._version is TlsVersion.TLS_1_2:
-            text = record.text_end - len(record.prefix)
-            return record.number.to_bytes(8) + header[:3] + text.to_bytes(2)
-        return header
-
-    def authentic(self, complete: Complete) -> bool:
-        """Whether the record's tag is right."""
-        record, data = complete.record, complete.data
-        try:
-            self._gcm.decrypt(self.nonce(record), data[len(record.prefix) :], self.aad(record))
-        except InvalidTag:
-            return False
-        return True
-
-    def number(self, complete: Complete, first: int) -> int | None:
-        """The number, of so many from `first` on, with which the record's tag is right."""
-        for n in range(TRIED):
-            record = replace(complete.record, number=(first + n) % NUMBERS)
-            if self.authentic(Complete(record, complete.data)):
-                return record.number
-        return None
-
-    def decrypt(self, record: Record, at: int, data: bytes) -> bytes:
-        """Bytes of the record's text, from byte `at` on, decrypted."""
-        stream = self._stream
-        if stream is None or record is not self._record or at != self._at:
-            counter = (FIRST_COUNTER + at // BLOCK).to_bytes(4)
-            stream = Mode(self._aes, CTR(self.nonce(record) + counter)).decryptor()
-            stream.update(bytes(at % BLOCK))
-        self._record, self._at, self._stream = record, at + len(data), stream
-        return stream.update(data)
-
-
 @dataclass(frozen=True, slots=True)
 class _Connection:
     boundary: Boundary
-    keys: _Keys
+    keys: Keys
 
 
 class Received(NamedTuple):
@@ -157,10 +95,12 @@ class Received(NamedTuple):
 
 
 class Rx:
-    """The receive path. `counters` has a place for every counter of the device."""
+    """The receive path. It counts in `counters`, which has a place for all of the device's."""
 
-    def __init__(self, *, connections: int, window: int, runs: int, max_frame: int) -> None:
-        self.counters = [0] * COUNTERS
+    def __init__(
+        self, counters: list[int], *, connections: int, window: int, runs: int, max_frame: int
+    ) -> None:
+        self._counters = counters
         self._window = window
         self._runs = runs
         self._max_frame = max_frame
@@ -174,9 +114,10 @@ class Rx:
         reason, connection = self._table.add(flow)
         if reason is Reason.OK:
             walk = Walk(version, seq, number, window=self._window, runs=self._runs)
-            keys = _Keys(version, key, iv)
-            self._connections[connection] = _Connection(Boundary(walk, keys.number), keys)
-            self.counters[Counter.RX_TLS_CTX] += 1
+            keys = Keys(version, key, iv)
+            boundary = Boundary(walk, partial(_number, keys))
+            self._connections[connection] = _Connection(boundary, keys)
+            self._counters[Counter.RX_TLS_CTX] += 1
         return reason, connection
 
     def delete(self, connection: int) -> Reason:
@@ -184,7 +125,7 @@ class Rx:
         reason = self._table.remove(connection)
         if reason is Reason.OK:
             del self._connections[connection]
-            self.counters[Counter.RX_TLS_DEL] += 1
+            self._counters[Counter.RX_TLS_DEL] += 1
         return reason
 
     def resync(self, connection: int, answer: Answer, seq: int, number: int) -> Reason:
@@ -193,7 +134,7 @@ class Rx:
             return Reason.NO_CONNECTION
         reason = self._connections[connection].boundary.answer(answer, seq, number)
         accepted = answer is Answer.ACCEPT and reason is Reason.OK
-        self.counters[
+        self._counters[
             Counter.RX_TLS_RESYNC_RES_OK if accepted else Counter.RX_TLS_RESYNC_RES_SKIP
         ] += 1
         return reason
@@ -220,30 +161,44 @@ class Rx:
             segment.seq, payload, avoid_partials=avoid_partials, self_confirm=self_confirm
         )
         for counter in followed.counted:
-            self.counters[counter] += 1
+            self._counters[counter] += 1
         reason, asked = followed.reason, followed.asked
         for complete in followed.complete:
-            if not connection.keys.authentic(complete):
-                self.counters[Counter.RX_TLS_ERR] += 1
+            if not _authentic(connection.keys, complete):
+                self._counters[Counter.RX_TLS_ERR] += 1
                 reason = reason or RxPass.BAD_TAG
         descriptor = RxDescriptor(
             found, True, not reason, True, asked is not None, reason, asked or 0
         )
         if reason:
             return self._passed(frame, descriptor, followed.notices)
-        self.counters[Counter.RX_TLS_DECRYPTED_PACKETS] += 1
-        self.counters[Counter.RX_TLS_DECRYPTED_BYTES] += segment.length
+        self._counters[Counter.RX_TLS_DECRYPTED_PACKETS] += 1
+        self._counters[Counter.RX_TLS_DECRYPTED_BYTES] += segment.length
         out = _decrypted(frame, segment, followed.pieces, connection.keys)
         return Received(out, descriptor, followed.notices)
 
     def _passed(
         self, frame: bytes, descriptor: RxDescriptor, notices: tuple[Notice, ...] = ()
     ) -> Received:
-        self.counters[Counter.RX_PASS_DISABLED + descriptor.reason - 1] += 1
+        self._counters[Counter.RX_PASS_DISABLED + descriptor.reason - 1] += 1
         return Received(frame, descriptor, notices)
 
 
-def _decrypted(frame: bytes, segment: Segment, pieces: tuple[Piece, ...], keys: _Keys) -> bytes:
+def _authentic(keys: Keys, complete: Complete) -> bool:
+    """Whether the record's tag is right."""
+    return keys.authentic(complete.record, complete.data[len(complete.record.prefix) :])
+
+
+def _number(keys: Keys, complete: Complete, first: int) -> int | None:
+    """The number, of so many from `first` on, with which the record's tag is right."""
+    for n in range(TRIED):
+        record = replace(complete.record, number=(first + n) % NUMBERS)
+        if _authentic(keys, Complete(record, complete.data)):
+            return record.number
+    return None
+
+
+def _decrypted(frame: bytes, segment: Segment, pieces: tuple[Piece, ...], keys: Keys) -> bytes:
     """The frame with the text of its pieces decrypted."""
     out = bytearray(frame)
     for piece in pieces:
@@ -253,5 +208,5 @@ def _decrypted(frame: bytes, segment: Segment, pieces: tuple[Piece, ...], keys: 
         if first < last:
             start = segment.offset + piece.offset + first - piece.first
             end = start + last - first
-            out[start:end] = keys.decrypt(record, first - text, frame[start:end])
+            out[start:end] = keys.crypt(record, first - text, frame[start:end])
     return bytes(out)

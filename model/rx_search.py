@@ -15,8 +15,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from model import regs
-from model.regs import Answer, Counter, Reason, RxPass, TlsVersion
-from model.rx_walk import (
+from model.record import (
     HALF,
     HEADER,
     LENGTHS,
@@ -24,13 +23,12 @@ from model.rx_walk import (
     PREFIX,
     SEQ,
     WIRE_VERSION,
-    Complete,
-    Open,
-    Piece,
     Record,
-    Walk,
     is_header,
+    size_of,
 )
+from model.regs import Answer, Counter, Reason, RxPass, TlsVersion
+from model.rx_walk import Complete, Open, Piece, Walk
 
 CHAINS: Final = 4
 LOOKED_AT: Final = 13  # bytes from where a header may be; PREFIX of TLS 1.2, in 1.3 too
@@ -146,11 +144,6 @@ class Followed(NamedTuple):
     asked: int | None = None
     notices: tuple[Notice, ...] = ()
     counted: tuple[Counter, ...] = ()
-
-
-def size_of(prefix: bytes) -> int:
-    """Bytes of the record with this header, and it."""
-    return HEADER + int.from_bytes(prefix[3:HEADER])
 
 
 def find_header(data: bytes, first: int, end: int, version: TlsVersion) -> int:

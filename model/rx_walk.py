@@ -1,55 +1,19 @@
 """Which records a segment has bytes of, and which of these are new. Model of hdl/tls_rx_walk.v.
 
-Written from docs/receive.md, 2, whose three steps are the three branches of `Walk.walk`; geometry
-of records from RFC 5246, 6.2.3, RFC 5288 and RFC 8446, 5.2. Knows no key, and no way back when the
-boundary is lost: that is rx_search.py. Where the device keeps a sum of the bytes of an open record,
-this keeps the bytes.
+Written from docs/receive.md, 2, whose three steps are the three branches of `Walk.walk`. Knows no
+key, and no way back when the boundary is lost: that is rx_search.py. Where the device keeps a sum
+of the bytes of an open record, this keeps the bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from model.record import HALF, HEADER, NUMBERS, PREFIX, SEQ, Record, is_header, size_of
 from model.regs import RxPass, TlsVersion
 
-SEQ: Final = 1 << 32  # sequence numbers are modulo this
-HALF: Final = SEQ // 2
-NUMBERS: Final = 1 << 64  # and record numbers modulo this
-HEADER: Final = 5
-TAG: Final = 16
-TYPES: Final = range(20, 24)  # change_cipher_spec, alert, handshake, application_data
-WIRE_VERSION: Final = b"\x03\x03"
-PREFIX: Final[Mapping[TlsVersion, int]] = {TlsVersion.TLS_1_2: 13, TlsVersion.TLS_1_3: 5}
-LENGTHS: Final[Mapping[TlsVersion, range]] = {  # in the header
-    TlsVersion.TLS_1_2: range(24, 16408 + 1),
-    TlsVersion.TLS_1_3: range(16, 16401 + 1),
-}
-
 Runs = tuple[tuple[int, int], ...]  # [first, last) each; apart, in no order
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record whose prefix was seen.
-
-    Attributes:
-        start: sequence number of its first byte.
-        total: its bytes, header and tag included.
-        number: its record number.
-        prefix: header and, in TLS 1.2, explicit nonce.
-    """
-
-    start: int
-    total: int
-    number: int
-    prefix: bytes
-
-    @property
-    def text_end(self) -> int:
-        """Where the text ends and the tag begins."""
-        return self.total - TAG
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +78,6 @@ class Open:
         self.runs = joined
         self.data[first:last] = data
         return RxPass.NONE
-
-
-def is_header(header: bytes, version: TlsVersion) -> bool:
-    """Whether a record can start with these 5 bytes."""
-    return (
-        header[0] in TYPES
-        and header[1:3] == WIRE_VERSION
-        and int.from_bytes(header[3:]) in LENGTHS[version]
-    )
 
 
 def join(runs: Runs, first: int, last: int) -> Runs:
@@ -216,7 +171,7 @@ class Walk:
 
     def open(self, prefix: bytes, *, partial: bool) -> None:
         """Open the record at `next`, which has this prefix; the next one is behind it."""
-        record = Record(self.next, HEADER + int.from_bytes(prefix[3:HEADER]), self.number, prefix)
+        record = Record(self.next, size_of(prefix), self.number, prefix)
         self.move((self.next + record.total) % SEQ, (self.number + 1) % NUMBERS)
         self.make_room()
         self._open.append(Open(record, partial=partial))

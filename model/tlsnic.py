@@ -1,8 +1,9 @@
 """The whole device: registers and frames. Model of hdl/tlsnic.v.
 
 `Tlsnic` is what a driver can do with the device: read and write 32-bit registers
-(docs/registers.md) and have frames received (docs/receive.md). A command is carried out within the
-write to its doorbell, and a frame within `receive`, so the order of calls is the order of things.
+(docs/registers.md), have frames received (docs/receive.md) and sent (docs/transmit.md). A command
+is carried out within the write to its doorbell, and a frame within `receive` or `send`, so the
+order of calls is the order of things.
 """
 
 from __future__ import annotations
@@ -14,11 +15,21 @@ from typing import Final
 from model import regs
 from model.csr import EVENT_DEPTH, BusError, Command, Csr
 from model.gcm import KEY_BYTES
+from model.lookup import ADDR_BYTES, Flow
 from model.regs import Addr, Counter, Direction, Opcode, Reason
 from model.rx import Rx, RxDescriptor
-from model.lookup import ADDR_BYTES, Flow
+from model.tx import Completion, Sent, Tx, TxContext, TxDescriptor
 
-__all__ = ["BusError", "Config", "RxDescriptor", "Tlsnic"]
+__all__ = [
+    "BusError",
+    "Completion",
+    "Config",
+    "RxDescriptor",
+    "Sent",
+    "Tlsnic",
+    "TxContext",
+    "TxDescriptor",
+]
 
 DATA_BYTES: Final = 16
 CAPS: Final = (
@@ -27,9 +38,12 @@ CAPS: Final = (
     | regs.CAPS_TLS_1_2_MASK
     | regs.CAPS_TLS_1_3_MASK
     | regs.CAPS_RX_MASK
+    | regs.CAPS_TX_MASK
     | regs.CAPS_ORDER_FREE_MASK
     | regs.CAPS_HEADER_SCAN_MASK
     | regs.CAPS_SELF_CONFIRM_MASK
+    | regs.CAPS_TX_REBUILD_MASK
+    | regs.CAPS_TX_SEEK_MASK
 )
 REFUSED: Final[Mapping[Reason, Counter]] = {
     Reason.NO_SPACE: Counter.ADD_REFUSED_NO_SPACE,
@@ -43,7 +57,7 @@ class Config:
     """What is fixed when a device is built.
 
     Attributes:
-        connections: at a time.
+        connections: at a time, each way.
         window: open records of a connection.
         runs: of bytes of an open record that were taken.
         max_frame: bytes of the longest frame, without FCS.
@@ -60,12 +74,15 @@ class Tlsnic:
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config = config or Config()
+        self._counters = counters = [0] * regs.COUNTERS
         self._rx = Rx(
+            counters,
             connections=config.connections,
             window=config.window,
             runs=config.runs,
             max_frame=config.max_frame,
         )
+        self._tx = Tx(counters, connections=config.connections, max_frame=config.max_frame)
         capabilities: dict[int, int] = {
             Addr.CAPS: CAPS,
             Addr.CAP_CONNECTIONS: config.connections,
@@ -75,7 +92,7 @@ class Tlsnic:
             Addr.CAP_MAX_FRAME: config.max_frame,
             Addr.CAP_EVENT_DEPTH: EVENT_DEPTH,
         }
-        self._csr = Csr(capabilities, self._rx.counters, self._execute)
+        self._csr = Csr(capabilities, counters, self._execute)
 
     @property
     def irq(self) -> bool:
@@ -103,17 +120,21 @@ class Tlsnic:
             self._csr.tell(notice.event, received.descriptor.connection, notice.seq, notice.records)
         return received.frame, received.descriptor
 
+    def send(self, frame: bytes, descriptor: TxDescriptor) -> Sent:
+        """What leaves towards the wire for a frame of the host, both without FCS."""
+        enabled = bool(self._csr.ctrl & regs.CTRL_TX_ENABLE_MASK)
+        return self._tx.send(frame, descriptor, enabled=enabled)
+
     def _execute(self, command: Command) -> tuple[Reason, int]:
         match command.opcode:
             case Opcode.ADD:
                 reason, connection = self._add(command)
                 if reason in REFUSED:
-                    self._rx.counters[REFUSED[reason]] += 1
+                    self._counters[REFUSED[reason]] += 1
                 return reason, connection
             case Opcode.DEL:
-                has_it = command.direction is Direction.RX
-                reason = self._rx.delete(command.connection) if has_it else Reason.NO_CONNECTION
-                return reason, command.connection
+                path = self._rx if command.direction is Direction.RX else self._tx
+                return path.delete(command.connection), command.connection
             case Opcode.RESYNC_RX:
                 if command.direction is not Direction.RX:
                     return Reason.NO_CONNECTION, command.connection
@@ -121,11 +142,16 @@ class Tlsnic:
                     command.connection, command.answer, command.seq, command.number
                 )
                 return reason, command.connection
+            case Opcode.RESYNC_TX:
+                if command.direction is not Direction.TX:
+                    return Reason.NO_CONNECTION, command.connection
+                reason = self._tx.resync(command.connection, command.seq, command.number)
+                return reason, command.connection
             case _:
                 return Reason.BAD_ARGUMENT, command.connection
 
     def _add(self, command: Command) -> tuple[Reason, int]:
-        if command.direction is not Direction.RX or command.cipher not in KEY_BYTES:
+        if command.cipher not in KEY_BYTES:
             return Reason.BAD_ARGUMENT, 0
         size = ADDR_BYTES[command.ip_version]
         flow = Flow(
@@ -136,4 +162,5 @@ class Tlsnic:
             command.remote_port,
         )
         key = command.key[: KEY_BYTES[command.cipher]]
-        return self._rx.add(flow, command.version, key, command.iv, command.seq, command.number)
+        path = self._rx if command.direction is Direction.RX else self._tx
+        return path.add(flow, command.version, key, command.iv, command.seq, command.number)

@@ -81,8 +81,8 @@ class FakeDevice:
     ("registers", "says"),
     [
         ({"ID": 0xFFFF_FFFF}, "magic is 0xffffffff"),
-        ({"VERSION": 0x0001_0100}, r"1\.1\.0, this driver's is 0\.1\.0"),
-        ({"VERSION": 0x0000_0000}, r"0\.0\.0, this driver's is 0\.1\.0"),
+        ({"VERSION": 0x0001_0100}, r"1\.1\.0, this driver's is 0\.2\.0"),
+        ({"VERSION": 0x0000_0000}, r"0\.0\.0, this driver's is 0\.2\.0"),
         ({"CAPS": ALL & ~regs.CAPS_RX_MASK}, "does not receive"),
     ],
 )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from model.regs import IpVersion, Reason
 from model.lookup import Flow, Table, crc32c
+from model.regs import IpVersion, Reason
 
 FLOW = Flow(IpVersion.IPV4, bytes([10, 0, 0, 2]) + bytes(12), b"\x0a\0\0\1" + bytes(12), 443, 5000)
 

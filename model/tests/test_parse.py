@@ -19,9 +19,9 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 
-from model.regs import IpVersion, RxPass
 from model.lookup import Flow
 from model.parse import Segment, parse, sums_up
+from model.regs import IpVersion, RxPass
 
 MAX_FRAME: Final = 9600
 
@@ -136,7 +136,8 @@ def test_good_frames(tags: str, packet: str, payload: bytes, options: list[Any])
     frame = with_tcp(before, payload, options=options)
     offset = len(frame) - len(payload)
     flow = FLOWS[4 if "ipv4" in packet else 6]
-    want = Segment(flow, 0xFFFF_FFF0, 0x10, offset, len(payload))
+    tcp = offset - 20 - (len(options) + 3) // 4 * 4
+    want = Segment(flow, 0xFFFF_FFF0, 0x10, tcp, offset, len(payload))
     assert parse(frame, MAX_FRAME) == want
     for padding in (b"\0", b"\0" * 46, b"\xff" * 7):
         assert parse(frame + padding, MAX_FRAME) == want
@@ -275,7 +276,7 @@ def test_a_frame_full_of_extension_headers() -> None:
     headers = bytes(ether() / IPv6(**V6, nh=60, plen=8 * n + 21))
     frame = headers + chain + bytes(TCP(sport=50001, dport=443)) + b"x"
     got = parse(mended(frame, 14, 54 + 8 * n, end), MAX_FRAME)
-    assert got == Segment(FLOWS[6], 0, 2, end - 1, 1)
+    assert got == Segment(FLOWS[6], 0, 2, end - 21, end - 1, 1)
 
 
 # ---- what is not TCP, fragments ----

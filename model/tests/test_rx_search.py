@@ -14,9 +14,10 @@ from typing import Any, Final
 import pytest
 
 from model import regs, rx_search
+from model.record import Record, is_header
 from model.regs import Answer, Reason, RxPass, TlsVersion
 from model.rx_search import NEXT, Boundary, Chain, Event, Followed, Notice, State, may_be_header
-from model.rx_walk import Complete, Open, Record, Walk, is_header
+from model.rx_walk import Complete, Open, Walk
 from model.tests.records import SEQ, cuts
 from model.tests.test_rx_walk import P, record
 

@@ -10,8 +10,9 @@ from typing import Final
 
 import pytest
 
+from model.record import is_header
 from model.regs import RxPass, TlsVersion
-from model.rx_walk import Piece, Walk, Walked, is_header, join
+from model.rx_walk import Piece, Walk, Walked, join
 from model.tests.records import SEQ, cuts
 
 V12, V13 = TlsVersion.TLS_1_2, TlsVersion.TLS_1_3
