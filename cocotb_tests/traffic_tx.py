@@ -46,7 +46,7 @@ from cocotb_tests.traffic import (
     some_bytes,
     wrong_header,
 )
-from model.regs import Cipher, Direction, IpVersion, Opcode, TxKind
+from model.regs import Cipher, Direction, IpVersion, Opcode, TlsVersion, TxKind
 
 PREFIX: Final = 13  # bytes of a context's
 BACK: Final = 30_000  # bytes behind what was sent that may be sent again
@@ -637,6 +637,27 @@ class Sender(End):
             seq=seq,
             number=number,
         )
+
+
+class Even(Sender):
+    """A sender whose records all have texts of one size; frames without anything odd about them."""
+
+    def __init__(self, rng: Random, flow: Flow, version: TlsVersion, text: int) -> None:
+        super().__init__(rng, flow)
+        self.version, self.stream = version, Stream(flow, version, self.seq)
+        self.text = text
+
+    def _text_size(self) -> int:
+        return self.text
+
+    def frame(self, first: int, last: int) -> bytes:
+        """One with the stream's bytes [first, last), in clear."""
+        return self.built(first, self.clear(first, last), PLAIN).frame
+
+    def next(self, size: int) -> bytes:
+        """The next one in order, with so many bytes."""
+        first, self.cursor = self.cursor, self.cursor + size
+        return self.frame(first, self.cursor)
 
 
 # ---- all of them ----
