@@ -129,9 +129,9 @@ class Sender:
         self._error = 0
 
     @property
-    def on_device(self) -> bool:
-        """The device has the connection, now."""
-        return self._context is not None
+    def context(self) -> int | None:
+        """What the driver calls the connection; None if the device does not have it, now."""
+        return self._context[1] if self._context else None
 
     # -- installing -----------------------------------------------------------------------------
 
@@ -145,7 +145,6 @@ class Sender:
         if self._config:
             raise _os_error(errno.EBUSY)
         self._push_open()
-        self.tcp.fence()
         self.records = TxRecords(self.tcp.next, self.info.number)
         try:
             context = driver.tls_dev_add(flow, Direction.TX, self.info, self.tcp.next, self)

@@ -121,6 +121,11 @@ class Sender:
         self._held: list[_Written] = []
         self._fenced = False
 
+    @property
+    def held(self) -> int:
+        """Bytes that are held; what was written at once is until the last of it is acknowledged."""
+        return sum(len(written.data) for written in self._held)
+
     def write(self, data: bytes, marked: bool) -> None:
         """Append to the stream."""
         if data:
@@ -163,6 +168,8 @@ class Sender:
         end = min(distance(seq, self.acknowledged), self._unacknowledged)
         if end > 0:
             self.acknowledged = self.acknowledged + end & MASK
+            if distance(self.acknowledged, self._taken) > 0:
+                self._taken = self.acknowledged
             whole = self._index(self.acknowledged) if self._unacknowledged else len(self._held)
             del self._held[:whole]
 

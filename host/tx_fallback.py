@@ -58,17 +58,17 @@ def encrypt(frame: bytes, records: TxRecords, info: CryptoInfo, marked: bool) ->
     if not size:
         return Encrypted(frame)
     seq, end = segment.seq, segment.seq + size & MASK
-    first = records.get(seq)
-    if isinstance(first, StartMarker):
-        before = distance(end, first.seq) <= 0
+    marker = records.get(seq)
+    if isinstance(marker, StartMarker):
+        before = distance(end, marker.seq) <= 0
         return Encrypted(frame) if before and not marked else None
     sealer, parts, reread = Sealer(info), list[bytes](), 0
-    for record in records.between(seq, end) if first else ():
+    for record in records.between(seq, end):
         part, read = _part(sealer, record, distance(seq, record.start), distance(end, record.start))
         parts.append(part)
         reread += read
     payload = b"".join(parts)
-    if len(payload) != size:
+    if len(payload) != size:  # some of it was acknowledged, or never written
         return None
     return Encrypted(with_payload(frame, packet, payload), True, reread)
 

@@ -94,10 +94,10 @@ class TxRecords:
 
     def between(self, start: int, end: int) -> list[TxRecord]:
         """The records that hold bytes from `start` on and before `end`, as far as there are."""
-        if not self._records or distance(end, self._records[0].start) <= 0:
+        held = self._records
+        if not held or distance(end, start) <= 0 or distance(end, held[0].start) <= 0:
             return []
-        last = self._ended(end - 1 & MASK)
-        return self._records[self._ended(start) : last + 1]
+        return held[self._ended(start) : self._ended(end - 1 & MASK) + 1]
 
     def _ended(self, seq: int) -> int:
         """How many of the records end at `seq` or before it."""
