@@ -15,7 +15,8 @@ from typing import Any, Final
 from cocotb.task import resume
 from cocotb.triggers import ClockCycles, RisingEdge
 
-from cocotb_tests.cosim import Received, Stuck
+from cocotb_tests.compare import Stuck
+from cocotb_tests.cosim import Received
 from cocotb_tests.streams import AxiLite, Gaps, Sink, Source, StreamRules, never, rng_of_test, start
 from host.device import RxDescriptor
 from host.device_rtl import SLVERR, DeviceError
