@@ -26,7 +26,7 @@ PERCENTS: Final = (0.5, 1.0, 2.0, 5.0)
 DELAY: Final = 20
 RECORDS: Final = 256
 HEADINGS: Final = (
-    "%", "way", "sent again", "seek", "rebuild", "software", "bytes an event", "% of payload",
+    "%", "way", "again", "seek", "rebuild", "software", "bytes an event", "% re-read",
 )  # fmt: skip
 
 
