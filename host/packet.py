@@ -1,9 +1,10 @@
 """Ethernet frames as the host's IP and TCP read them.
 
 In: a frame without FCS. Out: its addresses and, if it carries one whole TCP segment, that segment;
-the same frame with another payload. None for what is not IP. Nothing is raised for a bad frame.
-VLAN tags and the extension headers of IPv6 are stepped over. Fragments are not put together: the
-frames of one have no segment. RFC 791, 8200, 9293; checksums RFC 1071.
+the same frame with another payload, or with a piece of its stream from elsewhere. None for what is
+not IP. Nothing is raised for a bad frame. VLAN tags and the extension headers of IPv6 are stepped
+over. Fragments are not put together: the frames of one have no segment. RFC 791, 8200, 9293;
+checksums RFC 1071.
 """
 
 from __future__ import annotations
@@ -65,13 +66,7 @@ def endpoint(address: bytes, port: int) -> str:
 
 def parse(frame: bytes) -> Packet | None:
     """Read a frame; None if there is no IP packet with both its addresses."""
-    at = 12
-    for _ in range(3):
-        kind = int.from_bytes(frame[at : at + 2])
-        at += 2
-        if kind not in _VLAN:
-            break
-        at += 2
+    kind, at = _network(frame)
     if kind == 0x0800 and len(frame) >= at + 20 and frame[at] >> 4 == 4:
         return _ipv4(frame, at)
     if kind == 0x86DD and len(frame) >= at + 40 and frame[at] >> 4 == 6:
@@ -93,6 +88,37 @@ def with_payload(frame: bytes, packet: Packet, payload: bytes) -> bytes:
     checksum = -_sum(pseudo + header + payload) % 0xFFFF
     sealed = header[:_CHECKSUM] + checksum.to_bytes(2) + header[_CHECKSUM + 2 :]
     return frame[: segment.header] + sealed + payload + frame[segment.end :]
+
+
+def elsewhere(frame: bytes, segment: Segment, seq: int, payload: bytes) -> bytes:
+    """A frame with the headers of this one, for other bytes of its stream, from `seq` on.
+
+    Lengths and the IPv4 checksum fit; the TCP checksum does not. It has no SYN, FIN and RST.
+    """
+    _, ip = _network(frame)
+    tcp = segment.header
+    header = bytearray(frame[: segment.start])
+    if header[ip] >> 4 == 4:
+        struct.pack_into(">H", header, ip + 2, segment.start - ip + len(payload))
+        header[ip + 10 : ip + 12] = bytes(2)
+        struct.pack_into(">H", header, ip + 10, -_sum(bytes(header[ip:tcp])) % 0xFFFF)
+    else:
+        struct.pack_into(">H", header, ip + 4, segment.start - ip - 40 + len(payload))
+    struct.pack_into(">I", header, tcp + 4, seq)
+    header[tcp + 13] &= ~(SYN | FIN | RST)
+    return bytes(header) + payload
+
+
+def _network(frame: bytes) -> tuple[int, int]:
+    """The EtherType behind VLAN tags, and where what it names starts."""
+    at = 12
+    for _ in range(3):
+        kind = int.from_bytes(frame[at : at + 2])
+        at += 2
+        if kind not in _VLAN:
+            break
+        at += 2
+    return kind, at
 
 
 def _ipv4(frame: bytes, at: int) -> Packet:
