@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import pytest
 
-from model.parse import Segment, parse
+from model.parse import Segment, locate, parse
 from model.regs import (
     Addr,
     Cipher,
@@ -757,8 +757,9 @@ def test_headers_of_a_context(version: TlsVersion) -> None:
             known = next(n for n in range(5) if prefix[n] != good[n])
             assert reason is (BAD_RECORD if first > known else NONE)
     for first in range(5):  # of the rest, it is the frame's that counts
-        assert b.context(0, seek=True, prefix=good[:first] + rng.randbytes(13 - first)) is NONE
-        assert b.part(first, len(b.clear), seeks=True) is NONE
+        for rest in (b"\0", b"\xff"):
+            assert b.context(0, seek=True, prefix=good[:first].ljust(13, rest)) is NONE
+            assert b.part(first, len(b.clear), seeks=True) is NONE
     for first in (end, end + 1, end + 20, -1, 1 << 31, (1 << 31) + 7):
         for fields in ({}, {"tag": None}):
             assert b.context(0, seek=True, **fields) is NONE
@@ -1044,6 +1045,34 @@ def test_random_traffic_comes_to_the_peer(version: TlsVersion, key: int, seed: i
                 feed(last)
     assert driver.counter(peer, Addr.RX_TLS_ERR) == 0
     b.check_counters()
+
+
+def test_any_bytes_have_an_answer() -> None:
+    """Nothing that goes in breaks the device; of what leaves only payload and checksum differ."""
+    rng = random.Random(38)
+    b = bench(rng, V12, 16, [0, 20, 300, 40])
+    start, end = b.bounds[2]
+    n = headers(b.ip_version)
+    for _ in range(5000):
+        if rng.random() < 0.5:
+            data = bytearray(TxContext(start, 2, True, b.stream.wire[start : start + 13]).pack())
+            if rng.random() < 0.5:
+                data[rng.choice([0, 1, 12, *range(16, 29)])] = rng.randrange(256)
+            b.queue(bytes(data), CONTEXT, rng.choice([0, 0, 0, 1]))
+        first = rng.choice([0, start, rng.randrange(end)])
+        frame = bytearray(b.frame(first, b.clear[first : first + rng.randrange(1, 400)]))
+        for _ in range(rng.choice([0, 0, 1, 2])):
+            frame[rng.randrange(len(frame))] = rng.randrange(256)
+        sent = b.queue(bytes(frame), rng.choice([ENCRYPT, ENCRYPT, FEED]))
+        if sent.frame is not None:
+            assert len(sent.frame) == len(frame)
+            found = locate(bytes(frame), 9600)
+            assert isinstance(found, Segment)
+            may = {n - 16, n - 15, *range(found.offset, found.offset + found.length)}
+            pairs = enumerate(zip(frame, sent.frame, strict=True))
+            assert all(at in may for at, (was, now) in pairs if was != now)
+        if rng.random() < 0.3:
+            b.resync(rng.randrange(4))
 
 
 # ---- what goes beside frames ----
