@@ -127,9 +127,9 @@ def at_full_load(
     """Clocks a frame, and what came out: a third of the frames fill all queues, the rest count."""
     device, first = Rtl(), len(frames) // 3
     begin(device, peers)
-    device.send(frames[:first])
+    device.rx_send(frames[:first])
     clocks = device.clocks
-    device.send(frames[first:])
+    device.rx_send(frames[first:])
     clocks = device.clocks - clocks
     received = device.words(len(frames))
     device.close()
@@ -152,7 +152,7 @@ def frames_a_second() -> float:
     while begun < SECONDS:
         frames = [peer.frame() for _ in range(256)]
         start = time.perf_counter()
-        device.send(frames)
+        device.rx_send(frames)
         got = device.words(len(frames))
         begun += time.perf_counter() - start
         decrypted(got)
@@ -182,7 +182,7 @@ async def waits(dut: Any) -> None:
     cocotb.start_soon(watch())
 
     def words(frames: list[bytes]) -> list[tuple[bytes, int]]:
-        device.send(frames, left=len(frames))
+        device.rx_send(frames, left=len(frames))
         return device.words(len(frames))
 
     @bridge

@@ -22,12 +22,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from random import Random
 from typing import Final, Protocol
 from unittest import mock
 
 from rich.console import Console
 from rich.table import Table
 
+from cocotb_tests import cosim_tx
+from cocotb_tests.compare import Difference, Situations, Stuck, bytes_differ, describe
+from cocotb_tests.cosim_tx import Sending, Sends, TxTally
 from cocotb_tests.harness import seed
 from cocotb_tests.traffic import (
     MISLEADING,
@@ -37,10 +41,12 @@ from cocotb_tests.traffic import (
     Frames,
     Note,
     Resync,
+    Step,
     Traffic,
 )
-from host import packet, regs
-from host.device_rtl import BATCH, RtlDevice
+from cocotb_tests.traffic_tx import Items, TxControl, TxStep, TxTraffic
+from host import regs
+from host.device_rtl import BATCH, RtlDevice, Stream
 from host.regs import Addr, RxPass
 from model import record, rx, rx_search, rx_walk
 from model import regs as model_regs
@@ -57,7 +63,7 @@ PATIENCE: Final = 40_000  # clocks for a frame to go through: the longest takes 
 Received = tuple[bytes, int]  # a frame, and its descriptor's 64 bits
 
 
-class Under(Protocol):
+class Under(Sends, Protocol):
     """What is compared with the model."""
 
     def read(self, addr: int) -> int:
@@ -66,7 +72,7 @@ class Under(Protocol):
     def write(self, addr: int, value: int) -> None:
         """Write a register."""
 
-    def send(self, frames: Sequence[bytes], left: int = 0) -> None:
+    def rx_send(self, frames: Sequence[bytes], left: int = 0) -> None:
         """Let frames in; return as soon as at most `left` are still to go in."""
 
     def words(self, frames: int) -> list[Received]:
@@ -76,47 +82,36 @@ class Under(Protocol):
         """Give it up."""
 
 
-class Difference(Exception):
-    """The two do not agree; the text says where."""
-
-
-class Stuck(Exception):
-    """Nothing comes out any more; `came` frames did since the last drain."""
-
-    def __init__(self, came: int) -> None:
-        super().__init__(f"nothing comes out behind {came} frames")
-        self.came = came
-
-
 class Rtl(RtlDevice):
     """The RTL, with descriptors as they are: reserved bits too."""
 
     def words(self, frames: int) -> list[Received]:
-        """The next frames that come out; waits for as many."""
+        """The next frames that come out to the host; waits for as many."""
+        return self._take(Stream.RX, frames)
+
+    def came(self, stream: Stream) -> int:
+        """How many of a stream came out and were not taken."""
+        return int(self._lib.tlsnic_waiting(self._sim, stream))
+
+    def _take(self, stream: Stream, frames: int) -> list[Received]:
+        """The next that come out; none is taken if they do not all come."""
+        self._run(stream, frames, 1 << 40)
         taken: list[Received] = []
-        while (wanted := min(BATCH, frames - len(taken))) > 0:
-            try:
-                self._run(wanted, 1 << 40)
-            except Stuck as stuck:
-                raise Stuck(len(taken) + stuck.came) from None
-            taken += self._waiting(wanted)
+        while len(taken) < frames:
+            taken += self._waiting(stream, min(BATCH, frames - len(taken)))
         return taken
 
-    def _run(self, out: int, left: int) -> None:
-        """Until so many wait to be taken, and at most `left` to go in; as long as some do."""
-        waiting = -1
+    def _run(self, stream: Stream, out: int, left: int) -> None:
+        """Until so many wait to be taken, and at most `left` to go in; as long as some come out."""
+        came = -1
         limits = [ctypes.c_uint64(n) for n in (out, left, PATIENCE)]
-        while self._lib.tlsnic_run(self._sim, *limits) < 0:
-            before, waiting = waiting, self._lib.tlsnic_waiting(self._sim)
-            if waiting == before:
-                raise Stuck(waiting)
+        while self._lib.tlsnic_run(self._sim, stream, *limits) < 0:
+            before, came = came, sum(self.came(each) for each in Stream)
+            if came == before:
+                raise Stuck(self.came(stream))
 
 
 # ---- what came up ----
-
-
-class Situations(Counter[str]):
-    """What came up in walks, by name."""
 
 
 class _Observed(rx_walk.Walk):
@@ -345,6 +340,7 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     commands: Counter[str] = field(default_factory=Counter)
     situations: Counter[str] = field(default_factory=Counter)
+    sent: TxTally = field(default_factory=TxTally)
 
     def add(self, other: Tally) -> None:
         """And what another one saw."""
@@ -355,6 +351,7 @@ class Tally:
         self.reasons += other.reasons
         self.commands += other.commands
         self.situations += other.situations
+        self.sent.add(other.sent)
 
     def missing(self) -> list[str]:
         """What must come up in a long run, and did not."""
@@ -366,6 +363,7 @@ class Tally:
             *(f"reason {name}" for name in reasons if not self.reasons[name]),
             *(f"answer {name}" for name in answers if not self.commands[name]),
             *(name for name in EXPECTED if not self.situations[name]),
+            *self.sent.missing(),
         ]
 
 
@@ -407,7 +405,7 @@ def prepare(device: Registers, command: Command) -> None:
         device.write(Addr.CMD_PORTS, ports)
         words(Addr.CMD_KEY, command.key)
         words(Addr.CMD_IV, command.iv)
-    if command.opcode in (regs.Opcode.ADD, regs.Opcode.RESYNC_RX):
+    if command.opcode in (regs.Opcode.ADD, regs.Opcode.RESYNC_RX, regs.Opcode.RESYNC_TX):
         device.write(Addr.CMD_SEQ, command.seq)
         device.write(Addr.CMD_RECORD_LO, command.number & 0xFFFF_FFFF)
         device.write(Addr.CMD_RECORD_HI, command.number >> 32)
@@ -442,31 +440,11 @@ def events(device: Registers, limit: int) -> list[tuple[int, ...]]:
     return taken
 
 
-def describe(frame: bytes) -> str:
-    """A frame in short."""
-    read = packet.parse(frame)
-    text = f"{len(frame)} bytes, {frame[:96].hex()}"
-    if read is None:
-        return text
-    segment = read.segment
-    if segment is None:
-        return f"IP without a whole TCP segment, {text}"
-    ends = " > ".join(
-        packet.endpoint(address, port)
-        for address, port in (
-            (read.source, segment.source_port),
-            (read.destination, segment.destination_port),
-        )
-    )
-    size = segment.end - segment.start
-    return f"{ends} seq {segment.seq:#010x} flags {segment.flags:#04x} payload {size}, {text}"
-
-
 def _hex(words: Sequence[tuple[int, ...]]) -> str:
     return " ".join(f"{word:#x}" for event in words for word in event) or "none"
 
 
-def _reason(word: int) -> str:
+def _passed(word: int) -> str:
     number = word >> 24 & 0xF
     return RxPass(number).name if number < len(RxPass) else str(number)
 
@@ -476,20 +454,178 @@ def _compare(got: Received, want: Received, sent: bytes, note: Note) -> str:
     lines = [f"meant as: {note}", f"sent: {describe(sent)}"]
     if got[1] != want[1]:
         lines.append(
-            f"descriptor {got[1]:#018x} ({_reason(got[1])}), "
-            f"model {want[1]:#018x} ({_reason(want[1])})"
+            f"descriptor {got[1]:#018x} ({_passed(got[1])}), "
+            f"model {want[1]:#018x} ({_passed(want[1])})"
         )
     if got[0] != want[0]:
-        a, b = got[0], want[0]
-        if len(a) != len(b):
-            lines.append(f"{len(a)} bytes, model {len(b)}")
-        at = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
-        bad = sum(x != y for x, y in zip(a, b, strict=False))
-        lines.append(
-            f"{bad} bytes differ, the first is {at}: {a[at : at + 16].hex()}, "
-            f"model {b[at : at + 16].hex()}"
-        )
+        lines += bytes_differ(got[0], want[0])
     return "\n  ".join(lines)
+
+
+def _reason(status: int) -> regs.Reason:
+    return regs.Reason((status & regs.CMD_STATUS_REASON_MASK) >> regs.CMD_STATUS_REASON_LSB)
+
+
+def _name(command: Command) -> str:
+    return {n.value: n.name for n in regs.Opcode}.get(command.opcode, "other")
+
+
+class _Episode:
+    """A fresh device and a fresh model, and what is under way in them."""
+
+    def __init__(
+        self, device: Under, traffic: Traffic, tally: Tally, connections: int, transmit: bool
+    ) -> None:
+        self.done = 0  # frames received
+        self._device = device
+        self._traffic = traffic
+        self._tally = tally
+        self._model = Tlsnic(Config(connections=connections))
+        self._sending = Sending(device, self._model, tally.sent) if transmit else None
+        self._sent: list[bytes] = []
+        self._notes: list[Note] = []
+        self._want: list[Received] = []
+        self._asked: dict[int, list[int]] = {}  # by connection: places, the last one last
+        self._control = Control(False, False)
+        self._tx_enable = False
+
+    def receive(self, step: Step) -> None:
+        """A step of the receive side."""
+        match step:
+            case Frames():
+                self._frames(step)
+            case Command():
+                self._command(step)
+            case Resync():
+                made = self._traffic.answer(step, self._asked.setdefault(step.connection, []))
+                if made:
+                    reason = self._command(made)
+                    self._tally.commands[f"RESYNC_RX, {step.kind}: {reason.name}"] += 1
+                    step.peer.misled |= reason.name == "OK" and step.kind in MISLEADING
+            case Events():
+                self._events(step)
+            case Control():
+                self._control = step
+                self._switch()
+
+    def transmit(self, step: TxStep) -> None:
+        """A step of the transmit side."""
+        assert self._sending is not None
+        match step:
+            case Items():
+                self._sending.put(step)
+            case TxControl():
+                self._tx_enable = step.tx_enable
+                self._switch()
+            case Command():
+                prepare(self._model, step)
+                want = ring(self._model)
+                reason = _reason(want)
+                if reason is regs.Reason.OK:
+                    connection = want >> regs.CMD_STATUS_ID_LSB
+                    self._sending.settle(connection)
+                prepare(self._device, step)
+                self._sending.answered(step, ring(self._device), want)
+                self._tally.sent.commands[f"{_name(step)}: {reason.name}"] += 1
+
+    def finish(self) -> int:
+        """All has come out, and all counters are the same; how many events were lost."""
+        self._drain()
+        got, want = counters(self._device), counters(self._model)
+        if got != want:
+            wrong = [f"{k} {got[k]}, model {want[k]}" for k in want if got[k] != want[k]]
+            raise Difference("behind it: " + "; ".join(wrong))
+        if self._sending is not None:
+            self._sending.finish()
+        return want[regs.Counter.EVENT_LOST.name]
+
+    def _frames(self, step: Frames) -> None:
+        self._sent += step.frames
+        self._notes += step.notes
+        for frame in step.frames:
+            out, descriptor = self._model.receive(frame)
+            self._want.append((out, descriptor.pack()))
+            self._tally.reasons[descriptor.reason.name] += 1
+            if descriptor.resync_request:
+                told = self._asked.setdefault(descriptor.connection, [])
+                told.append(descriptor.resync_seq)
+                del told[:-KEPT]
+        try:
+            self._device.rx_send(step.frames, step.left)
+        except Stuck as stuck:
+            raise self._hangs(stuck) from None
+        self._tally.frames += len(step.frames)
+        self._tally.bytes += sum(map(len, step.frames))
+        self._tally.kinds.update([note.kind for note in step.notes])
+        self.done += len(step.frames)
+
+    def _command(self, step: Command) -> regs.Reason:
+        answers = []
+        for one in (self._device, self._model):
+            prepare(one, step)
+            answers.append(ring(one))
+        status = answers[1]
+        reason = _reason(status)
+        self._tally.commands[f"{_name(step)}: {reason.name}"] += 1
+        if answers[0] != status:
+            raise Difference(
+                f"behind {len(self._sent)} frames, {step}:\n  "
+                f"answer {answers[0]:#010x}, model {status:#010x}"
+            )
+        if step.opcode == regs.Opcode.ADD and reason is regs.Reason.OK:
+            self._asked.pop(status >> regs.CMD_STATUS_ID_LSB, None)
+        return reason
+
+    def _events(self, step: Events) -> None:
+        self._drain()
+        took = [events(one, step.limit) for one in (self._device, self._model)]
+        if took[0] != took[1]:
+            at = next(n for n, (a, b) in enumerate(zip_longest(*took)) if a != b)
+            raise Difference(
+                f"event {at} of {len(took[1])}: "
+                f"{_hex(took[0][at : at + 1])}, model {_hex(took[1][at : at + 1])}"
+            )
+        for register in (self._device, self._model):
+            register.write(Addr.IRQ_STATUS, step.clear)
+
+    def _switch(self) -> None:
+        self._drain()
+        value = (
+            self._control.rx_enable * regs.CTRL_RX_ENABLE_MASK
+            | self._control.avoid_partials * regs.CTRL_AVOID_PARTIALS_MASK
+            | self._control.self_confirm * regs.CTRL_SELF_CONFIRM_MASK
+            | self._tx_enable * regs.CTRL_TX_ENABLE_MASK
+        )
+        for register in (self._device, self._model):
+            register.write(Addr.CTRL, value)
+
+    def _drain(self) -> None:
+        try:
+            got = self._device.words(len(self._sent))
+        except Stuck as stuck:
+            raise self._hangs(stuck) from None
+        want = self._want
+        if got != want:
+            at = next(n for n in range(len(want)) if got[n] != want[n])
+            raise Difference(
+                f"frame {at} of {len(self._sent)}:\n  "
+                f"{_compare(got[at], want[at], self._sent[at], self._notes[at])}"
+            )
+        self._sent.clear()
+        self._notes.clear()
+        want.clear()
+        if self._sending is not None:
+            self._sending.drain()
+
+    def _hangs(self, stuck: Stuck) -> Difference:
+        at = stuck.came
+        if at >= len(self._sent):
+            return Difference(f"nothing goes in behind all {at} frames")
+        return Difference(
+            f"frame {at} of {len(self._sent)} does not come out:\n  "
+            f"meant as: {self._notes[at]}\n  sent: {describe(self._sent[at])}\n  "
+            f"model {self._want[at][1]:#018x}"
+        )
 
 
 def episode(
@@ -499,125 +635,42 @@ def episode(
     tally: Tally,
     connections: int = 64,
     length: int = BURST,
+    sending: TxTraffic | None = None,
 ) -> None:
     """One traffic through a fresh device and a fresh model; Difference if they differ.
 
-    The device has so many connections, a burst so many frames.
+    The device has so many connections, a burst so many frames; with `sending` it has as many items
+    for the other direction.
     """
-    model = Tlsnic(Config(connections=connections))
-    sent: list[bytes] = []
-    notes: list[Note] = []
-    want: list[Received] = []
-    asked: dict[int, list[int]] = {}  # by connection: sequence numbers, the last one last
-
-    def drain() -> None:
+    run = _Episode(device, traffic, tally, connections, sending is not None)
+    rng = Random(f"interleaved {length}")
+    burst = lost = 0
+    while run.done < frames:
+        count = min(length, frames - run.done)
+        received, sent = traffic.burst(count), sending.burst(count) if sending else []
+        # each side in its order, the two in any
+        turns = [False] * len(received) + [True] * len(sent)
+        rng.shuffle(turns)
         try:
-            got = device.words(len(sent))
-        except Stuck as stuck:
-            raise hangs(stuck) from None
-        if got != want:
-            at = next(n for n in range(len(want)) if got[n] != want[n])
-            raise Difference(
-                f"burst {burst}, frame {at} of {len(sent)}:\n  "
-                f"{_compare(got[at], want[at], sent[at], notes[at])}"
-            )
-        sent.clear()
-        notes.clear()
-        want.clear()
-
-    def hangs(stuck: Stuck) -> Difference:
-        at = stuck.came
-        if at >= len(sent):
-            return Difference(f"burst {burst}: nothing goes in behind all {at} frames")
-        return Difference(
-            f"burst {burst}, frame {at} of {len(sent)} does not come out:\n  "
-            f"meant as: {notes[at]}\n  sent: {describe(sent[at])}\n  model {want[at][1]:#018x}"
-        )
-
-    def command(step: Command) -> regs.Reason:
-        answers = []
-        for one in (device, model):
-            prepare(one, step)
-            answers.append(ring(one))
-        status = answers[1]
-        reason = regs.Reason((status & regs.CMD_STATUS_REASON_MASK) >> regs.CMD_STATUS_REASON_LSB)
-        names = {n.value: n.name for n in regs.Opcode}
-        tally.commands[f"{names.get(step.opcode, 'other')}: {reason.name}"] += 1
-        if answers[0] != answers[1]:
-            raise Difference(
-                f"burst {burst}, behind {len(sent)} frames, {step}:\n  "
-                f"answer {answers[0]:#010x}, model {answers[1]:#010x}"
-            )
-        if step.opcode == regs.Opcode.ADD and reason is regs.Reason.OK:
-            asked.pop(status >> regs.CMD_STATUS_ID_LSB, None)
-        return reason
-
-    burst = done = 0
-    while done < frames:
-        for step in traffic.burst(min(length, frames - done)):
-            match step:
-                case Frames():
-                    sent += step.frames
-                    notes += step.notes
-                    for frame in step.frames:
-                        out, descriptor = model.receive(frame)
-                        want.append((out, descriptor.pack()))
-                        tally.reasons[descriptor.reason.name] += 1
-                        if descriptor.resync_request:
-                            told = asked.setdefault(descriptor.connection, [])
-                            told.append(descriptor.resync_seq)
-                            del told[:-KEPT]
-                    try:
-                        device.send(step.frames, step.left)
-                    except Stuck as stuck:
-                        raise hangs(stuck) from None
-                    tally.frames += len(step.frames)
-                    tally.bytes += sum(map(len, step.frames))
-                    tally.kinds.update([note.kind for note in step.notes])
-                    done += len(step.frames)
-                case Command():
-                    command(step)
-                case Resync():
-                    made = traffic.answer(step, asked.setdefault(step.connection, []))
-                    if made:
-                        reason = command(made)
-                        tally.commands[f"RESYNC_RX, {step.kind}: {reason.name}"] += 1
-                        step.peer.misled |= reason.name == "OK" and step.kind in MISLEADING
-                case Events():
-                    drain()
-                    took = [events(one, step.limit) for one in (device, model)]
-                    if took[0] != took[1]:
-                        at = next(n for n, (a, b) in enumerate(zip_longest(*took)) if a != b)
-                        raise Difference(
-                            f"burst {burst}, event {at} of {len(took[1])}: "
-                            f"{_hex(took[0][at : at + 1])}, model {_hex(took[1][at : at + 1])}"
-                        )
-                    for register in (device, model):
-                        register.write(Addr.IRQ_STATUS, step.clear)
-                case Control():
-                    drain()
-                    value = (
-                        step.rx_enable * regs.CTRL_RX_ENABLE_MASK
-                        | step.avoid_partials * regs.CTRL_AVOID_PARTIALS_MASK
-                        | step.self_confirm * regs.CTRL_SELF_CONFIRM_MASK
-                    )
-                    for register in (device, model):
-                        register.write(Addr.CTRL, value)
-        drain()
-        got, wanted = counters(device), counters(model)
-        if got != wanted:
-            wrong = [f"{k} {got[k]}, model {wanted[k]}" for k in wanted if got[k] != wanted[k]]
-            raise Difference(f"behind burst {burst}: {'; '.join(wrong)}")
+            for is_sent in turns:
+                if is_sent:
+                    run.transmit(sent.pop(0))
+                else:
+                    run.receive(received.pop(0))
+            lost = run.finish()
+        except Difference as difference:
+            raise Difference(f"burst {burst}, {difference}") from None
         burst += 1
-    tally.situations["event lost"] += wanted[regs.Counter.EVENT_LOST.name]
+    tally.situations["event lost"] += lost
 
 
 @contextlib.contextmanager
 def observed() -> Iterator[None]:
-    """In it, what comes up in the model's walks and searches is noted in `_Observed.seen`."""
+    """In it, what comes up in the model is noted, in `_Observed.seen` and that of `cosim_tx`."""
     with (
         mock.patch.object(rx, "Walk", _Observed),
         mock.patch.object(rx, "Boundary", _Searched),
+        cosim_tx.observed(),
     ):
         yield
 
@@ -629,9 +682,10 @@ def run(seed: int, frames: int) -> Tally:
     gap, stall = traffic.pace()
     device = Rtl(gap=gap, stall=stall, seed=seed)
     _Observed.seen = Situations()
+    cosim_tx.Observed.seen = Situations()
     try:
         with observed():
-            episode(device, traffic, frames, tally)
+            episode(device, traffic, frames, tally, sending=TxTraffic(seed, received=traffic))
         tally.clocks = device.clocks
     except Difference as difference:
         raise Difference(
@@ -641,6 +695,7 @@ def run(seed: int, frames: int) -> Tally:
     finally:
         device.close()
         tally.situations.update(_Observed.seen)
+        tally.sent.situations.update(cosim_tx.Observed.seen)
     return tally
 
 
@@ -661,17 +716,19 @@ def tasks(seed: int, frames: int) -> Iterator[tuple[int, int]]:
 def table(tally: Tally) -> list[Table]:
     """What is printed."""
     tables = []
-    for title, counts in (
-        ("Meant as", tally.kinds),
-        ("Reason", tally.reasons),
-        ("Answers", tally.commands),
-        ("Walks", tally.situations),
+    for title, received, sent in (
+        ("Meant as", tally.kinds, tally.sent.kinds),
+        ("Reason", tally.reasons, tally.sent.reasons),
+        ("Answers", tally.commands, tally.sent.commands),
+        ("Walks", tally.situations, tally.sent.situations),
     ):
         shown = Table(title=title, box=None)
         shown.add_column("")
-        shown.add_column("", justify="right")
-        for name, count in sorted(counts.items()):
-            shown.add_row(name, f"{count:,}")
+        for column in ("received", "sent"):
+            shown.add_column(column, justify="right")
+        for name in sorted({*received, *sent}):
+            counts = (f"{of[name]:,}" if of[name] else "" for of in (received, sent))
+            shown.add_row(name, *counts)
         tables.append(shown)
     return tables
 
@@ -704,6 +761,11 @@ def main() -> int:
     print(
         f"{total.frames:,} frames, {total.bytes / max(1, total.frames):.0f} bytes each, "
         f"{total.clocks:,} clocks, {total.frames / seconds:,.0f} frames a second"
+    )
+    print(
+        f"{total.sent.items:,} items for the wire, "
+        f"{total.sent.bytes / max(1, total.sent.items):.0f} bytes each, "
+        f"{total.sent.checked:,} bytes of payload checked by themselves"
     )
     if failed:
         print(failed)

@@ -15,7 +15,8 @@ from typing import Any, Final
 from cocotb.task import resume
 from cocotb.triggers import ClockCycles, RisingEdge
 
-from cocotb_tests.cosim import Received, Stuck
+from cocotb_tests.compare import Stuck
+from cocotb_tests.cosim import Received
 from cocotb_tests.streams import AxiLite, Gaps, Sink, Source, StreamRules, never, rng_of_test, start
 from host.device import RxDescriptor
 from host.device_rtl import SLVERR, DeviceError
@@ -171,7 +172,7 @@ class CocotbDevice:
         if self._write(addr, value) == SLVERR:
             raise DeviceError(f"no register at {addr:#05x}")
 
-    def send(self, frames: Sequence[bytes], left: int = 0) -> None:
+    def rx_send(self, frames: Sequence[bytes], left: int = 0) -> None:
         """Let frames in, and return as soon as at most `left` of all are still to go in."""
         for frame in frames:
             self._bench.post(frame)
@@ -184,7 +185,7 @@ class CocotbDevice:
 
     def receive(self, frames: Sequence[bytes]) -> list[tuple[bytes, RxDescriptor]]:
         """Frames from the wire to what the host gets of them: one each, in order."""
-        self.send(frames, left=len(frames))
+        self.rx_send(frames, left=len(frames))
         return [(data, RxDescriptor.unpack(word)) for data, word in self.words(len(frames))]
 
     def close(self) -> None:

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
+from unittest import mock
 
 import pytest
 
 from cocotb_tests import cosim, traffic
-from cocotb_tests.cosim import Difference, Received, Rtl, Situations, Tally, _Observed
+from cocotb_tests.compare import Difference, Situations, Stuck
+from cocotb_tests.cosim import Received, Rtl, Tally, _Observed
+from cocotb_tests.cosim_tx import Word
 from cocotb_tests.harness import seed
 from cocotb_tests.traffic import Control, Events, Frames, Note, Resync, Step, Traffic
-from host.regs import BLOCK_COUNTERS_FIRST, Addr, Counter
+from cocotb_tests.traffic_tx import TxTraffic
+from host.device_rtl import Stream
+from host.regs import BLOCK_COUNTERS_FIRST, CMD_OP_OPCODE_MASK, Addr, Counter, Opcode
+from model.keys import Keys
 from model.lookup import crc32c
-from model.tlsnic import Tlsnic
+from model.tlsnic import Tlsnic, TxDescriptor
 
 EPISODES = 6
 FRAMES = 700
 REGRESS = 150_000
+
+
+@dataclass(slots=True)
+class Sending:
+    """An encrypted frame as it was handed over, what leaves, what is told: for a bug to change."""
+
+    clear: bytes
+    left: list[bytes]
+    told: list[Word]
 
 
 class ModelUnder:
@@ -27,12 +43,17 @@ class ModelUnder:
         self,
         frame: Callable[[int, Received], Received] = lambda _, got: got,
         register: Callable[[int, int], int] = lambda _, value: value,
+        send: Callable[[int, Sending], None] = lambda _, got: None,
     ) -> None:
         self._nic = Tlsnic()
         self._frame = frame
         self._register = register
+        self._send = send
         self._out: list[Received] = []
         self._count = 0
+        self._encrypted = 0
+        self._left: list[bytes] = []
+        self._told: list[Word] = []
 
     def read(self, addr: int) -> int:
         """A register."""
@@ -42,7 +63,7 @@ class ModelUnder:
         """Write a register."""
         self._nic.write(addr, value)
 
-    def send(self, frames: Sequence[bytes], left: int = 0) -> None:
+    def rx_send(self, frames: Sequence[bytes], left: int = 0) -> None:
         """Let frames in."""
         for frame in frames:
             out, descriptor = self._nic.receive(frame)
@@ -53,6 +74,43 @@ class ModelUnder:
         """The next frames that come out."""
         out, self._out = self._out[:frames], self._out[frames:]
         return out
+
+    def tx_send(self, items: Sequence[tuple[bytes, int]], left: int = 0) -> None:
+        """Let items in."""
+        for data, word in items:
+            sent = self._nic.send(data, TxDescriptor.unpack(word))
+            packed = [each.pack() for each in sent.completions]
+            told = [(tag.to_bytes(16, "little"), user) for tag, user in packed]
+            got = Sending(data, [sent.frame] if sent.frame else [], told)
+            if sent.frame and sent.frame != data:
+                self._send(self._encrypted, got)
+                self._encrypted += 1
+            self._left += got.left
+            self._told += got.told
+
+    def tx_take(self, frames: int) -> list[bytes]:
+        """The next frames that leave."""
+        if frames > len(self._left):
+            raise Stuck(len(self._left))
+        out, self._left = self._left[:frames], self._left[frames:]
+        return out
+
+    def txc_take(self, words: int) -> list[Word]:
+        """The next completions."""
+        if words > len(self._told):
+            raise Stuck(len(self._told))
+        out, self._told = self._told[:words], self._told[words:]
+        return out
+
+    def came(self, stream: Stream) -> int:
+        """How many of a stream came out and were not taken."""
+        match stream:
+            case Stream.RX:
+                return len(self._out)
+            case Stream.TX:
+                return len(self._left)
+            case _:
+                return len(self._told)
 
     def close(self) -> None:
         """Nothing to give up."""
@@ -142,6 +200,108 @@ def test_a_planted_bug_of_resync_is_found(bug: str) -> None:
     device, says = RESYNC_BUGS[bug]
     with pytest.raises(Difference, match=says):
         cosim.episode(device(), Asking(seed()), 1, Tally())
+
+
+def steady() -> TxTraffic:
+    """Always the same, so it is certain what comes up in it."""
+    return TxTraffic(1, crowd=4)
+
+
+def of_sending(change: Callable[[Sending], None]) -> Callable[[], ModelUnder]:
+    """A bug of one encrypted frame in the second burst."""
+    return lambda: ModelUnder(send=lambda count, got: change(got) if count == 100 else None)
+
+
+def of_word(bit: int) -> Callable[[], ModelUnder]:
+    """A bug in a bit of that frame's own completion."""
+
+    def change(got: Sending) -> None:
+        data, word = got.told[-1]
+        got.told[-1] = data, word ^ 1 << bit
+
+    return of_sending(change)
+
+
+def wrong_byte(got: Sending) -> None:
+    text = next(n for n, (a, b) in enumerate(zip(got.clear, got.left[0], strict=True)) if a != b)
+    frame = bytearray(got.left[0])
+    frame[text] ^= 1
+    got.left[0] = bytes(frame)
+
+
+def in_clear(got: Sending) -> None:
+    got.left[0] = got.clear
+
+
+def is_lost(got: Sending) -> None:
+    del got.left[0]
+
+
+def twice(got: Sending) -> None:
+    got.left.append(got.left[0])
+
+
+def untold(got: Sending) -> None:
+    del got.told[-1]
+
+
+def told_twice(got: Sending) -> None:
+    got.told.append(got.told[-1])
+
+
+TX_BUGS: dict[str, tuple[Callable[[], ModelUnder], str]] = {
+    "a bit of a frame": (of_sending(wrong_byte), "1 bytes differ"),
+    "plaintext": (of_sending(in_clear), r"(?s)bytes differ.*on the wire: .*(plaintext|checksum)"),
+    "a frame that does not leave": (of_sending(is_lost), "differ|bytes, model|does not come"),
+    "a frame that leaves twice": (of_sending(twice), "differ|bytes, model|model does not have"),
+    "no completion": (of_sending(untold), "completion"),
+    "a completion too many": (of_sending(told_twice), "completion"),
+    "the id": (of_word(0), "completion"),
+    "that it is a tag": (of_word(16), "completion"),
+    "that it left": (of_word(17), "completion"),
+    "a reserved bit": (of_word(23), "no meaning"),
+    "the reason": (of_word(24), "completion"),
+    "a place": (of_word(40), "no meaning"),
+    "a counter": (
+        lambda: ModelUnder(register=off_by_one(BLOCK_COUNTERS_FIRST + 8 * Counter.TX_TLS_OOO)),
+        r"TX_TLS_OOO \d+, model \d+",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", TX_BUGS)
+def test_a_planted_bug_of_transmit_is_found(bug: str) -> None:
+    device, says = TX_BUGS[bug]
+    with pytest.raises(Difference, match=says):
+        cosim.episode(device(), Traffic(seed(), crowd=4), 2000, Tally(), sending=steady())
+
+
+def test_an_answer_to_the_other_direction_is_compared() -> None:
+    class Wrong(ModelUnder):
+        def read(self, addr: int) -> int:
+            """A bug in the answers to one opcode."""
+            resync = self._nic.read(Addr.CMD_OP) & CMD_OP_OPCODE_MASK == Opcode.RESYNC_TX
+            return super().read(addr) ^ (resync and addr == Addr.CMD_STATUS) << 16
+
+    with pytest.raises(Difference, match="items, Command"):
+        cosim.episode(Wrong(), Traffic(seed()), 2000, Tally(), sending=steady())
+
+
+def test_what_the_model_does_wrong_too_is_found_on_the_wire() -> None:
+    """Neither encrypts: the two agree, and what leaves is plaintext."""
+    with (
+        mock.patch.object(Keys, "crypt", lambda self, record, at, data: data),
+        pytest.raises(Difference, match=r"the model agrees, but frame .* plaintext"),
+    ):
+        cosim.episode(ModelUnder(), Traffic(seed()), 2000, Tally(), sending=steady())
+
+
+def test_both_directions_without_a_bug_are_not_blamed() -> None:
+    tally = Tally()
+    cosim.episode(ModelUnder(), Traffic(seed()), 1000, tally, sending=TxTraffic(seed(), crowd=4))
+    assert tally.frames >= 1000
+    assert tally.sent.items >= 1000
+    assert tally.sent.checked
 
 
 def test_what_is_asked_is_answered_and_counted() -> None:

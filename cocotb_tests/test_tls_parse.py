@@ -34,7 +34,7 @@ ADDR_W = 11
 APART = 5  # clocks from the end of a frame to that of the next, at least
 DELAY = 8  # clocks from a frame's last word to its result, at most
 FIELDS = (
-    "is_v6", "local_addr", "remote_addr", "local_port", "remote_port",
+    "is_v6", "dst_addr", "src_addr", "dst_port", "src_port",
     "seq", "opens", "offset", "bytes",
 )  # fmt: skip
 BAD = {
@@ -53,10 +53,10 @@ def expected(frame: bytes, addr: int, max_frame: int, *, enable: bool) -> Result
     flow = segment.flow
     return result | {
         "is_v6": int(flow.ip_version == IpVersion.IPV6),
-        "local_addr": int.from_bytes(flow.local_addr, "little"),
-        "remote_addr": int.from_bytes(flow.remote_addr, "little"),
-        "local_port": flow.local_port,
-        "remote_port": flow.remote_port,
+        "dst_addr": int.from_bytes(flow.local_addr, "little"),
+        "src_addr": int.from_bytes(flow.remote_addr, "little"),
+        "dst_port": flow.local_port,
+        "src_port": flow.remote_port,
         "seq": segment.seq,
         "opens": int(bool(segment.flags & (SYN | RST))),
         "offset": segment.offset,
@@ -488,7 +488,7 @@ def test_tls_parse(max_frame: int, frames: int) -> None:
 
 @pytest.mark.regress
 @pytest.mark.parametrize("max_frame", [160, 9600])
-def test_tls_rx_parse_long(max_frame: int) -> None:
+def test_tls_parse_long(max_frame: int) -> None:
     env = {"MAX_FRAME": str(max_frame), "FRAMES": "5000"}
     parameters = {"MAX_FRAME": max_frame, **PARAMETERS}
     simulate("tls_parse", __name__, parameters, env=env)

@@ -154,7 +154,7 @@ async def commands_under_traffic_stop_nothing(dut: Any) -> None:
     def work() -> list[tuple[bytes, int]]:
         device.write(Addr.CTRL, regs.CTRL_RX_ENABLE_MASK)
         command(traffic.add(one))
-        device.send(frames, left=len(frames) - 1)
+        device.rx_send(frames, left=len(frames) - 1)
         for number, other in enumerate(others):
             assert command(traffic.add(other)) == number + 1
         for number in range(len(others)):

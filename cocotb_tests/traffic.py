@@ -397,6 +397,21 @@ def other_traffic(rng: Random) -> tuple[str, bytes]:
 # ---- connections ----
 
 
+def wrong_header(rng: Random, version: TlsVersion) -> tuple[bytes, bool]:
+    """The start of a record header that is just wrong, or just right; whether it may be one."""
+    least, most = LENGTHS[version]
+    length = rng.choice((least - 1, most + 1, least, most, 0, 0xFFFF, rng.randrange(least)))
+    match rng.randrange(4):
+        case 0:
+            change = bytes([rng.choice((19, 24, 0, 255, 20, 23))])
+        case 1:
+            change = bytes([23, *rng.choice(((3, 1), (3, 4), (2, 3), (0x83, 3), (3, 0x83)))])
+        case _:
+            change = bytes([23, 3, 3]) + length.to_bytes(2)
+    legal = change[0] in range(20, 24) and change[1:3] in (b"", b"\3\3")
+    return change, legal and (len(change) < 5 or least <= length <= most)
+
+
 @dataclass(frozen=True, slots=True)
 class Regime:
     """How a connection's stream is cut, and what becomes of it: chances of each segment.
@@ -522,10 +537,10 @@ def random_regime(rng: Random) -> Regime:
             return Regime(records, segments, header=0.1, mutate=0.3, old=0.05)
 
 
-class Peer:
-    """The far end of a connection that the device may have.
+class End:
+    """One end of a connection: its addresses, its keys and where its stream begins.
 
-    Places in its stream are counted from `seq`, which is where record `number` starts.
+    Places in the stream are counted from `seq`, which is where record `number` starts.
     """
 
     def __init__(self, rng: Random, flow: Flow) -> None:
@@ -541,9 +556,25 @@ class Peer:
             (0, 0, rng.randrange(1 << 16), (1 << 32) - 2, rng.getrandbits(64), (1 << 64) - 5)
         )
         self._gcm = AESGCM(self.key)
-        # TLS 1.3 has but one type outside, which not every peer keeps to here
+        # TLS 1.3 has but one type outside, which not every end keeps to here
         mixed = self.version is TlsVersion.TLS_1_2 or rng.random() < 0.2
         self._kinds = (23, 23, 23, 22, 21, 20) if mixed else (23,)
+
+    def _framing(self, number: int, kind: int, size: int) -> tuple[bytes, bytes, bytes]:
+        """Of a record with so many bytes of text: prefix, nonce, AAD (docs/receive.md, 3)."""
+        if self.version is TlsVersion.TLS_1_2:
+            explicit = self._rng.randbytes(8)
+            prefix = struct.pack(">BHH", kind, 0x0303, size + 24) + explicit
+            return prefix, self.iv[:4] + explicit, struct.pack(">QBHH", number, kind, 0x0303, size)
+        header = struct.pack(">BHH", kind, 0x0303, size + 16)
+        return header, (int.from_bytes(self.iv) ^ number).to_bytes(12), header
+
+
+class Peer(End):
+    """The far end of a connection that the device may have."""
+
+    def __init__(self, rng: Random, flow: Flow) -> None:
+        super().__init__(rng, flow)
         self._numbers: dict[int, int] = {}  # of records, by sequence number; the oldest first
         self.regime = random_regime(rng)
         self.sent = 0
@@ -597,14 +628,7 @@ class Peer:
         self._made = (number + 1) % (1 << 64)
         kind = rng.choice(self._kinds)
         text = some_bytes(rng, self._text_size())
-        if self.version is TlsVersion.TLS_1_2:
-            explicit = rng.randbytes(8)
-            header = struct.pack(">BHH", kind, 0x0303, len(text) + 24) + explicit
-            aad = struct.pack(">QBHH", number, kind, 0x0303, len(text))
-            nonce = self.iv[:4] + explicit
-        else:
-            header = aad = struct.pack(">BHH", kind, 0x0303, len(text) + 16)
-            nonce = (int.from_bytes(self.iv) ^ number).to_bytes(12)
+        header, nonce, aad = self._framing(number, kind, len(text))
         if rng.random() < self.regime.decoy:
             keystream = self._gcm.encrypt(nonce, bytes(len(text)), aad)
             text = self._with_decoys(text, keystream)
@@ -801,18 +825,8 @@ class Peer:
         if not heads:
             return bytes(data)
         at = rng.choice(heads) - first
-        least, most = (24, 16408) if self.version is TlsVersion.TLS_1_2 else (16, 16401)
-        length = rng.choice((least - 1, most + 1, least, most, 0, 0xFFFF, rng.randrange(least)))
-        match rng.randrange(4):
-            case 0:
-                change = bytes([rng.choice((19, 24, 0, 255, 20, 23))])
-            case 1:
-                change = bytes([23, *rng.choice(((3, 1), (3, 4), (2, 3), (0x83, 3), (3, 0x83)))])
-            case _:
-                change = bytes([23, 3, 3]) + length.to_bytes(2)
-        legal = change[0] in range(20, 24) and change[1:3] in (b"", b"\3\3")
-        if legal and (len(change) < 5 or least <= length <= most):
-            self.lost = True
+        change, legal = wrong_header(rng, self.version)
+        self.lost |= legal
         data[at : at + len(change)] = change
         return bytes(data[: last - first])
 
@@ -824,7 +838,7 @@ class Note(NamedTuple):
     """What a frame was meant to be."""
 
     kind: str
-    peer: Peer | None = None
+    peer: End | None = None
     place: int = 0
     size: int = 0
 
@@ -850,7 +864,10 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of the mailbox; `early` if it is written there before the frames in front go in."""
+    """A command of the mailbox; `early` if it is written there before the frames in front go in.
+
+    `end` is the one whose connection an ADD adds.
+    """
 
     opcode: int
     direction: int = Direction.RX
@@ -865,6 +882,7 @@ class Command:
     iv: bytes = b""
     early: bool = False
     answer: int = Answer.REJECT
+    end: End | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -926,7 +944,7 @@ class Events:
 Step = Frames | Command | Resync | Control | Events
 
 
-def add(peer: Peer, **other: object) -> Command:
+def add(peer: End, **other: object) -> Command:
     """The ADD of a connection."""
     fields: dict[str, object] = {
         "opcode": Opcode.ADD,
@@ -938,6 +956,7 @@ def add(peer: Peer, **other: object) -> Command:
         "number": peer.number,
         "key": peer.key,
         "iv": peer.iv,
+        "end": peer,
     }
     return Command(**(fields | other))  # type: ignore[arg-type]
 
@@ -1112,14 +1131,14 @@ class Traffic:
                 peer = Peer(rng, random_flow(rng))
                 if rng.random() < 0.5:
                     return add(peer, cipher=rng.choice((Cipher.NONE, Cipher.RESERVED)))
-                return add(peer, direction=Direction.TX)
+                return add(peer, cipher=Cipher.RESERVED)
             case 3:
-                opcode = rng.choice((0, 4, rng.randrange(5, 16)))
+                opcode = rng.choice((0, 0, rng.randrange(5, 16)))
                 return Command(opcode, rng.randrange(2), connection=rng.randrange(1 << 16))
-            case 4:  # nobody there, or none such direction
+            case 4:  # nobody there, or the other direction
                 wrong = rng.choice((self._connections, 0xFFFF, rng.randrange(1 << 16)))
                 if wrong in self.peers:
-                    return Command(Opcode.DEL, Direction.TX, connection=wrong)
+                    return Command(Opcode.RESYNC_RX, Direction.TX, connection=wrong)
                 return Command(Opcode.DEL, connection=wrong)
             case 5 | 6 | 7 | 8 | 9 if some and len(self.peers) >= rng.randrange(self._crowd + 1):
                 return self._delete(rng.choice(list(self.peers)))
@@ -1129,7 +1148,7 @@ class Traffic:
                 return self._add()
             case _:
                 return Command(
-                    Opcode.DEL, Direction.TX, connection=rng.randrange(self._connections)
+                    Opcode.RESYNC_RX, Direction.TX, connection=rng.randrange(self._connections)
                 )
 
     def _frames(self, count: int) -> Frames:

@@ -1,4 +1,4 @@
-// tls_commands.v - carries out the commands of the receive direction, one at a time.
+// tls_commands.v - carries out the commands of one direction, one at a time.
 //
 // In    s_cmd    a command of the mailbox; its fields stay as they are until the answer, but for key
 //                and IV, which are gone when it is taken
@@ -7,19 +7,19 @@
 //       m_key    installs or wipes a key in the lane;  s_key  that was done
 // How   ADD: ask the table (OP_QUERY), install the key, then enter the connection (OP_INSERT).
 //       DEL: take it out (OP_REMOVE), wait until its last frame is out of the lane, wipe the key.
-//       RESYNC_RX: in line; the walk says what became of it. Frames go on meanwhile.
+//       RESYNC_*: in line; the walk says what became of it. Frames go on meanwhile.
 // Error a reason of the register map, and nothing has changed.
-// Spec  docs/receive.md, 6.  Model model/rx.py.
+// Spec  docs/receive.md, 6; docs/transmit.md, 7.  Model model/rx.py, model/tx.py.
 `default_nettype none
 module tls_commands #(
-    parameter CONNS = 64
+    parameter CONNS     = 64,
+    parameter DIRECTION = 0         // of the map
 ) (
     input  wire                     clk,
     input  wire                     rst,
     input  wire                     s_cmd_valid,
     output wire                     s_cmd_ready,
     input  wire [3:0]               s_cmd_opcode,
-    input  wire                     s_cmd_direction,
     input  wire                     s_cmd_version,
     input  wire [1:0]               s_cmd_cipher,
     input  wire [15:0]              s_cmd_id,
@@ -62,14 +62,14 @@ localparam [3:0]
     ST_KEYED  = 4'd4,                           // it is being installed
     ST_INSERT = 4'd5,                           // the connection is in line
     ST_ENTER  = 4'd6,                           // the walk does not know it yet
-    ST_PAUSE  = 4'd7,                           // DEL, RESYNC_RX: frames that came in are on their way into line
+    ST_PAUSE  = 4'd7,                           // DEL, RESYNC: frames that came in are on their way into line
     ST_REMOVE = 4'd8,                           // its end is in line
     ST_DRAIN  = 4'd9,                           // frames of it are in the lane
     ST_WIPE   = 4'd10,                          // the key is to be wiped
     ST_WIPED  = 4'd11,                          // it is being wiped
     ST_TAKE   = 4'd12,                          // done with the mailbox
     ST_ANSWER = 4'd13,
-    ST_RESYNC = 4'd14,                          // RESYNC_RX is in line
+    ST_RESYNC = 4'd14,                          // RESYNC is in line
     ST_PLACED = 4'd15;                          // the walk has not come to it yet
 localparam [3:0] PAUSE = 4'd8;                  // clocks from a frame's last word to its place in line
 
@@ -87,10 +87,11 @@ always @* begin
 end
 wire is_add = (s_cmd_opcode == OPCODE_ADD);
 wire is_del = (s_cmd_opcode == OPCODE_DEL);
-wire is_resync = (s_cmd_opcode == OPCODE_RESYNC_RX);
-wire good   = (s_cmd_direction == DIRECTION_RX)
-           && (s_cmd_cipher == CIPHER_AES_128_GCM || s_cmd_cipher == CIPHER_AES_256_GCM);
-wire there  = (s_cmd_direction == DIRECTION_RX) && {16'd0, s_cmd_id} < CONNS && used[s_cmd_id[ID_W-1:0]];
+localparam [3:0] OTHERS = (DIRECTION == DIRECTION_RX) ? OPCODE_RESYNC_TX : OPCODE_RESYNC_RX;
+wire is_others = (s_cmd_opcode == OTHERS);      // there is no such connection in this direction
+wire is_resync = (s_cmd_opcode == OPCODE_RESYNC_RX) || (s_cmd_opcode == OPCODE_RESYNC_TX);
+wire good   = (s_cmd_cipher == CIPHER_AES_128_GCM || s_cmd_cipher == CIPHER_AES_256_GCM);
+wire there  = !is_others && {16'd0, s_cmd_id} < CONNS && used[s_cmd_id[ID_W-1:0]];
 
 always @(posedge clk) begin
     case (state_q)

@@ -3,7 +3,7 @@
 // In    s_*      addresses and ports, and what goes along; s_op says what is to be done with them:
 //                find; insert at s_id; remove s_id (the answer to these two, and to others, says nothing)
 // Out   m_*      in order: found or not, the connection's id, whether it has the same fingerprint
-//                without being the same, and what went along
+//                without being the same, whether s_id is a connection, and what went along
 //       used     the connections of the table
 // How   a fingerprint of each connection is compared with all at once; the one that has it is then
 //       compared in full. The table takes no two with one fingerprint. A frame a clock, whatever
@@ -31,6 +31,7 @@ module tls_lookup #(
     input  wire                     m_ready,
     output wire                     m_found,
     output wire                     m_collides,
+    output wire                     m_there,    // s_id is in the table
     output wire [$clog2(CONNS)-1:0] m_id,
     output wire [ALONG_W-1:0]       m_along,
     output wire [CONNS-1:0]         used
@@ -75,6 +76,7 @@ reg  [ALONG_W-1:0] along1, along2, along3, along4, along5;
 reg  [CONNS-1:0]   match2;
 reg  [ID_W-1:0]    id3, id4, id5;
 reg                any3, any4, found5, any5;
+reg                there2, there3, there4, there5;
 reg  [KEY_W-1:0]   stored4;
 
 reg  [31:0]        prints [0:CONNS-1];
@@ -113,6 +115,7 @@ always @(posedge clk) begin
         end
         if (v1) begin                           // 2: who has it
             for (n = 0; n < CONNS; n = n + 1) match2[n] <= used_q[n] && prints[n] == print1;
+            there2 <= used_q[id1];
             key2   <= key1;
             along2 <= along1;
             if (op1 == OP_INSERT) begin
@@ -125,6 +128,7 @@ always @(posedge clk) begin
         if (v2) begin                           // 3: its number
             id3    <= number;
             any3   <= (match2 != {CONNS{1'b0}});
+            there3 <= there2;
             key3   <= key2;
             along3 <= along2;
         end
@@ -132,12 +136,14 @@ always @(posedge clk) begin
             stored4 <= keys[id3];
             id4     <= id3;
             any4    <= any3;
+            there4  <= there3;
             key4    <= key3;
             along4  <= along3;
         end
         if (v4) begin                           // 5: are they the same
             found5  <= any4 && stored4 == key4;
             any5    <= any4;
+            there5  <= there4;
             id5     <= id4;
             along5  <= along4;
         end
@@ -151,6 +157,7 @@ end
 assign m_valid    = v5;
 assign m_found    = found5;
 assign m_collides = any5 && !found5;
+assign m_there    = there5;
 assign m_id       = id5;
 assign m_along    = along5;
 assign used       = used_q;

@@ -28,16 +28,19 @@ module tls_parse #(
     output reg  [ADDR_W-1:0] m_addr,            // of the frame's first word
     output reg  [9:0]        m_words,           // of the frame; 0 if it is too long
     output reg               m_is_v6,
-    output reg  [127:0]      m_local_addr,
-    output reg  [127:0]      m_remote_addr,
-    output reg  [15:0]       m_local_port,
-    output reg  [15:0]       m_remote_port,
+    output reg  [127:0]      m_dst_addr,
+    output reg  [127:0]      m_src_addr,
+    output reg  [15:0]       m_dst_port,
+    output reg  [15:0]       m_src_port,
     output reg  [31:0]       m_seq,
     output reg               m_opens,           // SYN or RST
     output reg  [13:0]       m_offset,          // of the payload in the frame
-    output reg  [13:0]       m_bytes            // of payload
+    output reg  [13:0]       m_bytes,           // of payload
+    output reg  [13:0]       m_l4,              // of the TCP header in the frame
+    output reg  [16:0]       m_pseudo           // sum of the pseudo-header
 );
 `include "tls_regs.vh"              // RX_PASS_*
+`include "tls_checksum.vh"
 generate if (MAX_FRAME % 16 != 0) begin : bad tls_parse_max_frame_is_no_multiple_of_16 stop(); end endgenerate
 
 function [15:0] be16(input [15:0] two);         // a number of two bytes, the first in bits 7:0
@@ -241,35 +244,11 @@ end
 wire unused_ok = &{1'b0, at_l4};               // urgent pointer and the like
 
 // ---- 3: sums, and what the fields say together ----
-// Bytes of the word from lo on and below hi, both counted from the packet's start.
-function [15:0] span(input [9:0] word, input [16:0] lo, input [16:0] hi);
-    span = (({1'b0, lo[16:4]} >  {4'd0, word}) ? 16'd0 :
-            ({1'b0, lo[16:4]} == {4'd0, word}) ? 16'hffff << lo[3:0] : 16'hffff)
-         & (({1'b0, hi[16:4]} >  {4'd0, word}) ? 16'hffff :
-            ({1'b0, hi[16:4]} == {4'd0, word}) ? ~(16'hffff << hi[3:0]) : 16'd0);
-endfunction
 wire [15:0] addresses = (b_kind == V6)
     ? ((b_word == 10'd0) ? 16'hff00 : (b_word == 10'd1) ? 16'hffff : (b_word == 10'd2) ? 16'h00ff : 16'd0)
     : ((b_word == 10'd0) ? 16'hf000 : (b_word == 10'd1) ? 16'h000f : 16'd0);
 wire [15:0] tcp_mask = addresses | (b_found ? span(b_word, {3'd0, b_l4}, b_end) : 16'd0);
 wire [15:0] ip_mask  = span(b_word, 17'd0, {11'd0, b_place_v4});
-
-function [67:0] pairs_of(input [127:0] data, input [15:0] mask);    // four sums of two words each
-    integer k;
-    reg [127:0] kept_data;
-    begin
-        for (k = 0; k < 16; k = k + 1) kept_data[8*k +: 8] = data[8*k +: 8] & {8{mask[k]}};
-        for (k = 0; k < 4; k = k + 1)
-            pairs_of[17*k +: 17] = {1'b0, kept_data[32*k +: 8], kept_data[32*k+8 +: 8]}
-                                 + {1'b0, kept_data[32*k+16 +: 8], kept_data[32*k+24 +: 8]};
-    end
-endfunction
-function [18:0] sum_of(input [67:0] four);
-    sum_of = ({2'd0, four[16:0]} + {2'd0, four[33:17]}) + ({2'd0, four[50:34]} + {2'd0, four[67:51]});
-endfunction
-function [16:0] fold(input [31:0] sum);
-    fold = {1'b0, sum[31:16]} + {1'b0, sum[15:0]};
-endfunction
 
 reg  [67:0] c_tcp, c_ip;                        // of one word
 reg         c_valid, c_first, c_last, d_valid, d_first, d_last, e_last, f_last;
@@ -289,6 +268,9 @@ reg  [127:0] h_src, h_dst;
 reg  [15:0] h_sport, h_dport;
 reg  [31:0] h_seq;
 reg         h_bad_length;
+reg  [67:0] x_src, x_dst;                       // of the pseudo-header, a clock each
+reg  [19:0] x_sum;
+reg  [16:0] x_pseudo;
 always @(posedge clk) begin
     c_valid <= b_valid;
     c_first <= (b_word == 10'd0);
@@ -348,14 +330,20 @@ always @(posedge clk) begin
     m_addr        <= h_addr;
     m_words       <= h_words;
     m_is_v6       <= h_is_v6;
-    m_local_addr  <= h_dst;
-    m_remote_addr <= h_src;
-    m_local_port  <= h_dport;
-    m_remote_port <= h_sport;
+    m_dst_addr    <= h_dst;
+    m_src_addr    <= h_src;
+    m_dst_port    <= h_dport;
+    m_src_port    <= h_sport;
     m_seq         <= h_seq;
     m_opens       <= h_opens;
     m_offset      <= h_offset + h_head;
     m_bytes       <= h_end[13:0] - h_head;
+    m_l4          <= h_offset + h_l4;
+    x_src         <= pairs_of(h_src, 16'hffff);
+    x_dst         <= pairs_of(h_dst, 16'hffff);
+    x_sum         <= {1'b0, sum_of(x_src)} + {1'b0, sum_of(x_dst)} + {3'd0, h_tcp_bytes} + {12'd0, NH_TCP};
+    x_pseudo      <= fold({12'd0, x_sum});
+    m_pseudo      <= x_pseudo;
     if (rst) begin
         c_valid <= 1'b0;
         c_last  <= 1'b0;
@@ -366,8 +354,5 @@ always @(posedge clk) begin
         m_valid <= 1'b0;
     end
 end
-function full(input [16:0] sum);                // all ones, with the carry brought round
-    full = (sum == 17'h0ffff) || (sum == 17'h1fffe);
-endfunction
 endmodule
 `default_nettype wire

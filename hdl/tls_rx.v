@@ -45,7 +45,6 @@ module tls_rx #(
     input  wire               s_cmd_valid,
     output wire               s_cmd_ready,
     input  wire [3:0]         s_cmd_opcode,
-    input  wire               s_cmd_direction,
     input  wire               s_cmd_version,
     input  wire               s_cmd_ip_version,
     input  wire               s_cmd_answer,
@@ -142,14 +141,16 @@ wire [9:0]        p_words;
 wire [127:0]      p_local_addr, p_remote_addr;
 wire [15:0]       p_local_port, p_remote_port;
 wire [31:0]       p_seq;
-wire [13:0]       p_offset, p_bytes;
+wire [13:0]       p_offset, p_bytes, p_l4;
+wire [16:0]       p_pseudo;
 tls_parse #(.ADDR_W(ADDR_W), .MAX_FRAME(MAX_FRAME)) parse (
     .clk(clk), .rst(rst), .enable(enable),
     .s_valid(word), .s_data(s_axis_tdata), .s_keep(s_axis_tkeep), .s_last(s_axis_tlast), .s_addr(wr_q),
     .m_valid(p_valid), .m_reason(p_reason), .m_addr(p_addr), .m_words(p_words), .m_is_v6(p_is_v6),
-    .m_local_addr(p_local_addr), .m_remote_addr(p_remote_addr),
-    .m_local_port(p_local_port), .m_remote_port(p_remote_port),
-    .m_seq(p_seq), .m_opens(p_opens), .m_offset(p_offset), .m_bytes(p_bytes));
+    .m_dst_addr(p_local_addr), .m_src_addr(p_remote_addr),
+    .m_dst_port(p_local_port), .m_src_port(p_remote_port),
+    .m_seq(p_seq), .m_opens(p_opens), .m_offset(p_offset), .m_bytes(p_bytes),
+    .m_l4(p_l4), .m_pseudo(p_pseudo));
 
 // commands stand in line with the frames
 wire              c_valid, c_ready;
@@ -180,7 +181,7 @@ axis_fifo #(.DATA_W(LINE_W), .DEPTH(FRAMES), .BLOCK(0)) line (
 wire [2:0]        l_op = l_along[ALONG_W-1 -: 3];
 assign line_pop_frame = line_valid && line_ready && l_op == OP_FRAME;
 
-wire              k_valid, k_ready, k_found, k_collides;
+wire              k_valid, k_ready, k_found, k_collides, k_there;
 wire [ID_W-1:0]   k_id;
 wire [ALONG_W-1:0] k_along;
 wire [CONNS-1:0]  used;
@@ -189,7 +190,7 @@ tls_lookup #(.CONNS(CONNS), .ALONG_W(ALONG_W)) lookup (
     .s_valid(line_valid), .s_ready(line_ready), .s_op(l_op), .s_id(l_along[ALONG_W-4 -: ID_W]),
     .s_is_v6(l_is_v6), .s_local_addr(l_local_addr), .s_remote_addr(l_remote_addr),
     .s_local_port(l_local_port), .s_remote_port(l_remote_port), .s_along(l_along),
-    .m_valid(k_valid), .m_ready(k_ready), .m_found(k_found), .m_collides(k_collides), .m_id(k_id),
+    .m_valid(k_valid), .m_ready(k_ready), .m_found(k_found), .m_collides(k_collides), .m_there(k_there), .m_id(k_id),
     .m_along(k_along), .used(used));
 
 wire [2:0]        k_op;
@@ -356,11 +357,12 @@ tls_gcm #(.SLOTS(CONNS), .SMALL(SMALL), .SBOX(SBOX), .MUL(MUL), .ROUND_REGS(ROUN
     .m_sum_valid(sum_valid), .m_sum_ready(sum_ready), .m_sum_tdata(sum), .m_sum_id(sum_id),
     .m_sum_error(sum_error));
 
-wire              text_done;
+wire              text_done, no_tag;
 tls_text #(.ADDR_W(BYTE_W), .PARTS(1 << PART_W)) texts (
     .clk(clk), .rst(rst), .s_place_valid(place_valid), .s_place_addr(place),
     .s_axis_tvalid(text_valid), .s_axis_tdata(text), .s_axis_tkeep(text_keep),
-    .s_axis_tlast(text_last), .done(text_done), .rd_addr(out_addr), .rd_data(text_data));
+    .s_axis_tlast(text_last), .s_tag_valid(1'b0), .s_tag_ready(no_tag), .s_tag_addr({BYTE_W{1'b0}}),
+    .s_tag_data(128'd0), .s_tag_keep(16'd0), .done(text_done), .rd_addr(out_addr), .rd_data(text_data));
 
 // ---- what becomes of it ----
 wire              v_item_valid, v_item_ready, v_tag_valid, v_tag_ready;
@@ -427,10 +429,10 @@ tls_rx_out #(.ID_W(ID_W), .ADDR_W(ADDR_W)) out (
     .count_valid(count_valid), .count_reason(count_reason), .count_bytes(count_bytes));
 
 // ---- commands and counters ----
-tls_commands #(.CONNS(CONNS)) commands (
+tls_commands #(.CONNS(CONNS), .DIRECTION(DIRECTION_RX)) commands (
     .clk(clk), .rst(rst),
     .s_cmd_valid(s_cmd_valid), .s_cmd_ready(s_cmd_ready), .s_cmd_opcode(s_cmd_opcode),
-    .s_cmd_direction(s_cmd_direction), .s_cmd_version(s_cmd_version), .s_cmd_cipher(s_cmd_cipher),
+    .s_cmd_version(s_cmd_version), .s_cmd_cipher(s_cmd_cipher),
     .s_cmd_id(s_cmd_id), .s_cmd_key(s_cmd_key), .s_cmd_iv(s_cmd_iv),
     .m_rsp_valid(m_rsp_valid), .m_rsp_ready(m_rsp_ready), .m_rsp_reason(m_rsp_reason),
     .m_rsp_id(m_rsp_id),
@@ -442,7 +444,7 @@ tls_commands #(.CONNS(CONNS)) commands (
 
 wire              answers = m_rsp_valid && m_rsp_ready;
 wire              is_add  = (s_cmd_opcode == OPCODE_ADD);
-wire              is_resync = (s_cmd_opcode == OPCODE_RESYNC_RX);
+wire              is_resync = (s_cmd_opcode == OPCODE_RESYNC_RX) || (s_cmd_opcode == OPCODE_RESYNC_TX);
 integer i;
 always @(posedge clk) begin
     m_count       <= {COUNT_W{1'b0}};
@@ -470,6 +472,6 @@ always @(posedge clk) begin
     if (rst) m_count <= {COUNT_W{1'b0}};
 end
 
-wire unused_ok = &{1'b0, keyed_slot, key_refused, text_id};
+wire unused_ok = &{1'b0, k_there, no_tag, p_l4, p_pseudo, keyed_slot, key_refused, text_id};
 endmodule
 `default_nettype wire

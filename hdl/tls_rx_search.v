@@ -81,6 +81,7 @@ module tls_rx_search #(
 );
 `include "tls_regs.vh"              // TLS_VERSION_*
 `include "tls_rx_state.vh"
+`include "tls_record.vh"
 generate if (SEARCH_W != SEARCH_BITS) begin : bad tls_rx_search_width_is_another stop(); end endgenerate
 localparam [15:0] LOOK = 16'd13;               // bytes that are looked at: the longest prefix
 
@@ -207,14 +208,10 @@ wire [223:0]             window    = {hdr_data, old_q};
 wire [ADDR_W-1:0]        tail_addr = s_addr + {{ADDR_W-14{1'b0}}, s_bytes} - {{ADDR_W-4{1'b0}}, 4'd12};
 assign hdr_addr = (state_q == ST_READ) ? rd_q : tail_addr;
 
-function may_start(input [39:0] header, input v13);     // byte 0 in the lowest bits
-    reg [15:0] len;
-    begin
-        len = {header[31:24], header[39:32]};
-        may_start = (header[23:8] == 16'h0303)
-                 && (v13 ? header[7:0] == 8'd23 && len >= 16'd16 && len <= 16'd16401
-                         : header[7:2] == 6'd5 && len >= 16'd24 && len <= 16'd16408);
-    end
+// what is encrypted in TLS 1.3 is application_data on the outside
+function may_start(input [39:0] header, input v13);
+    may_start = (!v13 || header[1:0] == 2'd3)
+             && is_header(header, v13 ? TLS_VERSION_TLS_1_3 : TLS_VERSION_TLS_1_2);
 endfunction
 
 // the last 12 bytes of tail and frame

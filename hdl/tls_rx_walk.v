@@ -116,6 +116,7 @@ module tls_rx_walk #(
 );
 `include "tls_regs.vh"              // RX_PASS_*, TLS_VERSION_*
 `include "tls_rx_state.vh"
+`include "tls_record.vh"
 generate if (CONN_W != CONN_BITS || REC_W != REC_BITS) begin : bad tls_rx_walk_widths_are_others stop(); end endgenerate
 
 localparam [4:0]
@@ -257,10 +258,7 @@ reg  [103:0] head;
 integer j;
 always @* for (j = 0; j < 13; j = j + 1)
     head[8*j +: 8] = (j < 12 && {28'd0, have_q} > j) ? prefix_q[8*(j % 12) +: 8] : hdr_data[8*j +: 8];
-wire [15:0]  head_len = {head[31:24], head[39:32]};
-wire         bad_head = (head[7:2] != 6'd5) || (head[23:8] != 16'h0303)
-                     || (version_q == TLS_VERSION_TLS_1_3 ? head_len < 16'd16 || head_len > 16'd16401
-                                                          : head_len < 16'd24 || head_len > 16'd16408);
+wire         bad_head = !is_header(head[39:0], version_q);
 wire [14:0]  new_total  = {head_q[30:24], head_q[39:32]} + 15'd5;
 wire         new_empty  = new_total == {10'd0, prefix_bytes} + 15'd16;
 wire         opens      = grown_q == prefix_bytes;

@@ -1,7 +1,9 @@
-// tls_text.v - puts the lane's text where it belongs in the frame.
+// tls_text.v - puts the lane's text, and tags, where they belong in the frame.
 //
 // In    s_place  address of byte 0 of a part's first block, one for each part with bytes, in order
 //       s_axis   the text of these parts, block by block; always taken
+//       s_tag    16 bytes for an address, taken when no text comes; of each record at least one clock
+//                is without, as the lane has one more beat a record than its text
 //       rd_addr  address of a word
 // Out   rd_data  that word, a clock later, where text was written; anything elsewhere
 //       done     the text of one more part can be read
@@ -20,6 +22,11 @@ module tls_text #(
     input  wire [127:0]      s_axis_tdata,
     input  wire [15:0]       s_axis_tkeep,
     input  wire              s_axis_tlast,
+    input  wire              s_tag_valid,
+    output wire              s_tag_ready,
+    input  wire [ADDR_W-1:0] s_tag_addr,        // of the tag's first byte
+    input  wire [127:0]      s_tag_data,
+    input  wire [15:0]       s_tag_keep,        // the bytes that are written
     output reg               done,
     input  wire [ADDR_W-5:0] rd_addr,
     output wire [127:0]      rd_data
@@ -33,17 +40,18 @@ axis_fifo #(.DATA_W(ADDR_W), .DEPTH(PARTS), .BLOCK(0)) places (
     .m_axis_tdata(place), .m_axis_tvalid(place_valid),
     .m_axis_tready(s_axis_tvalid && s_axis_tlast));
 
+assign s_tag_ready = !s_axis_tvalid;
 reg  [ADDR_W-5:0] block_q;                      // of the part
 reg               v1_q, last1_q;
 reg  [127:0]      data1_q;
 reg  [15:0]       keep1_q;
 reg  [ADDR_W-1:0] addr1_q;
 always @(posedge clk) begin
-    v1_q    <= s_axis_tvalid && !rst;
-    last1_q <= s_axis_tlast;
-    data1_q <= s_axis_tdata;
-    keep1_q <= s_axis_tkeep;
-    addr1_q <= place + {block_q, 4'd0};
+    v1_q    <= (s_axis_tvalid || s_tag_valid) && !rst;
+    last1_q <= s_axis_tvalid && s_axis_tlast;
+    data1_q <= s_axis_tvalid ? s_axis_tdata : s_tag_data;
+    keep1_q <= s_axis_tvalid ? s_axis_tkeep : s_tag_keep;
+    addr1_q <= s_axis_tvalid ? place + {block_q, 4'd0} : s_tag_addr;
     if (s_axis_tvalid) block_q <= s_axis_tlast ? {ADDR_W-4{1'b0}} : block_q + {{ADDR_W-5{1'b0}}, 1'b1};
     if (rst) block_q <= {ADDR_W-4{1'b0}};
 end

@@ -1,18 +1,25 @@
 """What the host asks of a device: registers, and frames with their descriptors.
 
-In: register accesses, frames as they were on the wire. Out: the same frames in the same order,
-each with its descriptor (docs/receive.md, section 4). The driver and all above it know a device by
-this alone: the model, the RTL in this process and the RTL in a cocotb test look the same.
+In: register accesses; frames as they were on the wire; what is to be transmitted, with a descriptor
+each (docs/transmit.md, section 1). Out: received frames in the same order, each with its descriptor
+(docs/receive.md, section 4); what became of each item of the transmit queue (docs/transmit.md,
+section 4). The driver and all above it know a device by this alone: the model, the RTL in this
+process and the RTL in a cocotb test look the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
-from host.regs import RxPass
+from host.regs import RxPass, TxDrop, TxKind
+
+_CONTEXT: Final = struct.Struct("<IQB3x13s3x16s")
+_SEEK: Final = 1 << 0
+_HAS_TAG: Final = 1 << 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,106 @@ def _unpack(word: int) -> RxDescriptor:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class TxDescriptor:
+    """What the host says of an item of the transmit queue.
+
+    Attributes:
+        connection: id of the connection; anything in a plain frame.
+        kind: what the item is, and what becomes of it.
+    """
+
+    connection: int
+    kind: TxKind
+
+    def pack(self) -> int:
+        """The device's 32 bits."""
+        return self.connection | self.kind << 16
+
+
+@dataclass(frozen=True, slots=True)
+class TxContext:
+    """Where the next frames of a connection are: an item of the transmit queue that is no frame.
+
+    Attributes:
+        seq: sequence number of a record's first byte.
+        number: of that record.
+        prefix: its header and, in TLS 1.2, explicit nonce; needed to seek.
+        seek: this is for the next item alone; else the record starts with the next byte.
+        tag: of the record, if it is known.
+    """
+
+    seq: int
+    number: int
+    prefix: bytes = b""
+    seek: bool = False
+    tag: bytes | None = None
+
+    def pack(self) -> bytes:
+        """The device's 48 bytes."""
+        flags = _SEEK * self.seek | _HAS_TAG * (self.tag is not None)
+        return _CONTEXT.pack(self.seq, self.number, flags, self.prefix, self.tag or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of an item of the transmit queue.
+
+    Attributes:
+        frame: as it left; None if it did not.
+        reason: why it was dropped; NONE if it was not.
+        tags: of records that ended in it, by sequence number of their first byte.
+    """
+
+    frame: bytes | None
+    reason: TxDrop
+    tags: tuple[tuple[int, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TxCompletion:
+    """What the device says when it is done with an item, or has made a tag.
+
+    Attributes:
+        connection: the id in the item's descriptor.
+        tag: of a record; None if this is about the item itself, whose tags went before.
+        sent: the frame leaves.
+        reason: why it was dropped; NONE if it was not.
+        seq: sequence number of the first byte of the tag's record.
+    """
+
+    connection: int
+    tag: bytes | None
+    sent: bool
+    reason: TxDrop
+    seq: int
+
+    @classmethod
+    def unpack(cls, data: bytes, word: int) -> TxCompletion:
+        """Take the device's 16 bytes and 64 bits apart; ValueError for an unknown reason."""
+        return cls(
+            connection=word & 0xFFFF,
+            tag=data if word >> 16 & 1 else None,
+            sent=bool(word >> 17 & 1),
+            reason=TxDrop(word >> 24 & 0xF),
+            seq=word >> 32,
+        )
+
+
+def sent(completions: Iterable[TxCompletion], frames: Iterable[bytes]) -> list[Sent]:
+    """What became of the items that these are about; `frames` are those that left."""
+    leaving = iter(frames)
+    items: list[Sent] = []
+    tags: list[tuple[int, bytes]] = []
+    for each in completions:
+        if each.tag is not None:
+            tags.append((each.seq, each.tag))
+        else:
+            items.append(Sent(next(leaving) if each.sent else None, each.reason, tuple(tags)))
+            tags = []
+    return items
+
+
 class Device(Protocol):
     """A NIC with TLS offload."""
 
@@ -72,6 +179,12 @@ class Device(Protocol):
 
     def receive(self, frames: Sequence[bytes]) -> list[tuple[bytes, RxDescriptor]]:
         """Frames from the wire, without FCS, to what the host gets of them: one each, in order."""
+
+    def send(self, items: Sequence[tuple[bytes, TxDescriptor]]) -> list[Sent]:
+        """Items of the transmit queue to what became of them: one each, in order.
+
+        OSError: none of them was taken.
+        """
 
     def close(self) -> None:
         """Give up what the device holds in this process."""

@@ -1,7 +1,8 @@
 """The RTL as a device: verilated, in this process, clock by clock behind a bulk interface.
 
 Slower than the model, and the real thing: every frame goes through `hdl/tlsnic.v`. Calls run as
-many clocks as they need; DeviceError when a device answers nothing for a long while.
+many clocks as they need, in which both directions go on; DeviceError when a device answers nothing
+for a long while.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Any, Final
 
-from host.device import RxDescriptor
+from host.device import RxDescriptor, Sent, TxCompletion, TxDescriptor, sent
 from host.verilate import Parameters, library
 
 # the kinds of S-box and multiplier that are simulated fastest: the same bits in the same clocks
@@ -20,6 +22,14 @@ PATIENCE: Final = 1_000_000  # clocks without what was waited for: far beyond an
 SLVERR: Final = 2
 BATCH: Final = 256  # frames on their way back at a time
 MAX_BYTES: Final = 1 << 22
+
+
+class Stream(IntEnum):
+    """Streams of the device, as `rtl/shim.cpp` has them."""
+
+    RX = 0  # frames from the wire, and to the host
+    TX = 1  # frames from the host, and to the wire
+    COMPLETIONS = 2  # words to the host
 
 
 class DeviceError(Exception):
@@ -31,8 +41,8 @@ class RtlDevice:
 
     Args:
         parameters: of `hdl/tlsnic.v`, where not the default, or FASTEST.
-        gap: of 256 clocks, those without a word from the wire; at random.
-        stall: of 256 clocks, those in which the host does not take one.
+        gap: of 256 clocks, those without a word of a frame that is to go in; at random.
+        stall: of 256 clocks, those in which none is taken that comes out.
         seed: of these.
     """
 
@@ -77,29 +87,53 @@ class RtlDevice:
         if response == SLVERR:
             raise DeviceError(f"no register at {addr:#05x}")
 
-    def send(self, frames: Sequence[bytes], left: int = 0) -> None:
-        """Let frames in, and return as soon as at most `left` of all are still to go in."""
+    def rx_send(self, frames: Sequence[bytes], left: int = 0) -> None:
+        """Let frames from the wire in; return as soon as at most `left` of all are to go in."""
+        self._send(Stream.RX, frames, None)
+        self._run(Stream.RX, 0, left)
+
+    def rx_take(self, frames: int) -> list[tuple[bytes, RxDescriptor]]:
+        """The next frames that come out to the host; waits for as many."""
+        return [(frame, RxDescriptor.unpack(word)) for frame, word in self._take(Stream.RX, frames)]
+
+    def tx_send(self, items: Sequence[tuple[bytes, int]], left: int = 0) -> None:
+        """Let items of the host in, each with its descriptor; return as `rx_send`."""
+        words = array("I", (word for _, word in items))
+        self._send(Stream.TX, [data for data, _ in items], words)
+        self._run(Stream.TX, 0, left)
+
+    def tx_take(self, frames: int) -> list[bytes]:
+        """The next frames that come out to the wire; waits for as many."""
+        return [frame for frame, _ in self._take(Stream.TX, frames)]
+
+    def txc_take(self, words: int) -> list[tuple[bytes, int]]:
+        """The next completions, 16 bytes and a word each; waits for as many."""
+        return self._take(Stream.COMPLETIONS, words)
+
+    def _send(self, stream: Stream, frames: Sequence[bytes], words: array[int] | None) -> None:
         if not all(frames):
             raise ValueError("a frame without bytes")
-        lengths = array("I", map(len, frames))
-        pointer = (ctypes.c_uint32 * len(frames)).from_buffer(lengths) if frames else None
-        self._lib.tlsnic_send(self._sim, b"".join(frames), pointer, len(frames))
-        self._run(0, left)
+        if frames:
+            numbers = ctypes.c_uint32 * len(frames)
+            lengths = numbers.from_buffer(array("I", map(len, frames)))
+            users = None if words is None else numbers.from_buffer(words)
+            joined = b"".join(frames)
+            self._lib.tlsnic_send(self._sim, stream, joined, lengths, users, len(frames))
 
-    def take(self, frames: int) -> list[tuple[bytes, RxDescriptor]]:
+    def _take(self, stream: Stream, frames: int) -> list[tuple[bytes, int]]:
         """The next frames that come out; waits for as many."""
-        taken: list[tuple[bytes, RxDescriptor]] = []
+        taken: list[tuple[bytes, int]] = []
         while len(taken) < frames:
-            self._run(min(BATCH, frames - len(taken)), 1 << 40)
             wanted = min(BATCH, frames - len(taken))
-            taken += [(frame, RxDescriptor.unpack(word)) for frame, word in self._waiting(wanted)]
+            self._run(stream, wanted, 1 << 40)
+            taken += self._waiting(stream, wanted)
         return taken
 
-    def _waiting(self, frames: int) -> list[tuple[bytes, int]]:
-        """Frames that have come out, at most so many and at most BATCH, with their descriptors."""
+    def _waiting(self, stream: Stream, frames: int) -> list[tuple[bytes, int]]:
+        """Frames that have come out, at most so many and at most BATCH, with their words."""
         room = ctypes.c_uint64(MAX_BYTES)
         count = self._lib.tlsnic_take(
-            self._sim, self._buffer, room, self._lengths, self._words, frames
+            self._sim, stream, self._buffer, room, self._lengths, self._words, frames
         )
         taken: list[tuple[bytes, int]] = []
         start = 0
@@ -109,15 +143,26 @@ class RtlDevice:
             start += length
         return taken
 
-    def _run(self, out: int, left: int) -> None:
+    def _run(self, stream: Stream, out: int, left: int) -> None:
         limits = (ctypes.c_uint64(n) for n in (out, left, PATIENCE * max(1, out)))
-        if self._lib.tlsnic_run(self._sim, *limits) < 0:
+        if self._lib.tlsnic_run(self._sim, stream, *limits) < 0:
             raise DeviceError(f"{PATIENCE} clocks, and a frame did not come through")
 
     def receive(self, frames: Sequence[bytes]) -> list[tuple[bytes, RxDescriptor]]:
         """Frames from the wire to what the host gets of them: one each, in order."""
-        self.send(frames, left=len(frames))
-        return self.take(len(frames))
+        self.rx_send(frames, left=len(frames))
+        return self.rx_take(len(frames))
+
+    def send(self, items: Sequence[tuple[bytes, TxDescriptor]]) -> list[Sent]:
+        """Items of the transmit queue to what became of them: one each, in order."""
+        self.tx_send([(data, descriptor.pack()) for data, descriptor in items], left=len(items))
+        completions: list[TxCompletion] = []
+        missing = len(items)
+        while missing:  # a tag's word is none of an item
+            words = self.txc_take(missing)
+            completions += [TxCompletion.unpack(data, word) for data, word in words]
+            missing = len(items) - sum(each.tag is None for each in completions)
+        return sent(completions, self.tx_take(sum(each.sent for each in completions)))
 
     def close(self) -> None:
         """Give up the simulation; the device is not to be used afterwards."""

@@ -1,7 +1,8 @@
 """The driver: the kernel's TLS offload operations on the registers of docs/registers.md.
 
-In: connections with their keys, frames from the wire, answers of the stack. Out: contexts, frames
-with what the device says of them, requests to the stack (docs/resync.md), statistics. Errors are
+In: connections with their keys, frames from the wire and frames to be sent, answers of the stack.
+Out: contexts, frames with what the device says of them, frames that left, requests to the stack
+(docs/resync.md; `driver_tx` for transmit), statistics. Errors are
 the kernel's, as OSError. Probing: ENODEV for what is not this device or another register map,
 EOPNOTSUPP for what it cannot be set to. `tls_dev_add`, as `Refused`, with the reason by which it is
 counted: ENOSPC (the device is full), EEXIST, EINVAL, EOPNOTSUPP (it lacks direction, version or
@@ -21,6 +22,7 @@ from host import regs
 from host.crypto_info import CipherType, CryptoInfo, Version
 from host.device import Device, RxDescriptor
 from host.driver_resync import RxRequests
+from host.driver_tx import RING, OutOfOrder, Skb, Transmit, TxSocket
 from host.packet import Flow, parse
 from host.regs import (
     Addr,
@@ -86,17 +88,20 @@ class Received:
 
 
 class Driver:
-    """A probed device, receiving.
+    """A probed device, receiving and, if it is able to, transmitting.
 
     Args:
         device: the device.
         resync: who begins when it lost a record boundary.
         self_confirm: it is to find it again by itself, if it can; None: if it is able to.
         avoid_partials: it is to pass the rest of a record of which it passed a part.
+        out_of_order: the best way to use for what is sent out of order.
+        ring: entries of the transmit queue.
 
     Attributes:
         caps: what the device can do, as in CAPS.
         resync: who begins; the stack if the device cannot search.
+        out_of_order: the best way that is used; not beyond what the device can do.
     """
 
     def __init__(
@@ -106,6 +111,8 @@ class Driver:
         *,
         self_confirm: bool | None = None,
         avoid_partials: bool = False,
+        out_of_order: OutOfOrder = OutOfOrder.SEEK,
+        ring: int = RING,
     ) -> None:
         self._device = device
         self._refused: Counter[str] = Counter()
@@ -128,7 +135,12 @@ class Driver:
         able = bool(self.caps & regs.CAPS_SELF_CONFIRM_MASK)
         if self_confirm and not able:
             raise OSError(errno.EOPNOTSUPP, "the device cannot confirm a record boundary itself")
+        max_frame = device.read(Addr.CAP_MAX_FRAME)
+        self._tx = Transmit(device, self.caps, max_frame, out_of_order, ring)
+        self.out_of_order = self._tx.out_of_order
         control = device.read(Addr.CTRL) | regs.CTRL_RX_ENABLE_MASK
+        if self.caps & regs.CAPS_TX_MASK:
+            control |= regs.CTRL_TX_ENABLE_MASK
         for mask, switch in (
             (regs.CTRL_AVOID_PARTIALS_MASK, avoid_partials),
             (regs.CTRL_SELF_CONFIRM_MASK, able if self_confirm is None else self_confirm),
@@ -142,26 +154,36 @@ class Driver:
         direction: Direction,
         crypto_info: CryptoInfo,
         start_offload_tcp_sn: int,
-        resync: RxResync | None = None,
+        sock: RxResync | TxSocket | None = None,
     ) -> int:
         """Offload a connection from the record on that starts at that sequence number.
 
-        Returns its context. `resync` is to be asked when the device loses a boundary; how, is set
-        there. Raises Refused, counted by reason.
+        Returns its context. Raises Refused, counted by reason. `sock`, by direction:
+
+        RX: is asked when the device loses a boundary; how, is set there. Need not be.
+        TX: has the records; TypeError without it.
         """
+        stack = sock if isinstance(sock, RxResync) else None
+        sender = sock if not isinstance(sock, RxResync) else None
+        if direction is Direction.TX and sender is None:
+            raise TypeError("to transmit, a socket is needed that has the records")
         try:
             context = self._add(flow, direction, crypto_info, start_offload_tcp_sn)
         except Refused as refused:
             self._refused[refused.reason] += 1
             raise
         if direction is Direction.RX:
-            self._requests.add(context, self.resync, resync)
+            self._requests.add(context, self.resync, stack)
+        elif sender:
+            self._tx.add(context, crypto_info.version, start_offload_tcp_sn, sender)
         return context
 
     def tls_dev_del(self, context: int, direction: Direction) -> None:
         """Forget a connection; the device wipes its key. OSError with ENOENT if there is none."""
         if direction is Direction.RX:
             self._requests.delete(context)
+        else:
+            self._tx.delete(context)
         self._device.write(Addr.CMD_CONNECTION, context)
         reason, _ = self._command(Opcode.DEL | direction << regs.CMD_OP_DIRECTION_LSB)
         if direction is Direction.RX and self._scans:
@@ -170,19 +192,31 @@ class Driver:
             raise _failed(context, reason)
 
     def tls_dev_resync(self, context: int, direction: Direction, seq: int, number: int) -> None:
-        """Tell the device which record is at a place, which is as in `RxResync`.
+        """Tell the device which record is at a place.
 
-        An answer to what is not asked any more goes no further. One that comes too late for the
-        device is counted there. OSError: ENOENT if there is no such context, EOPNOTSUPP for TX.
+        RX: the place is as in `RxResync`. An answer to what is not asked any more goes no further.
+        One that comes too late for the device is counted there.
+        TX: the record that starts there is sent next.
+
+        OSError, and nothing changed: ENOENT if there is no such context, EOPNOTSUPP for TX if the
+        device does not transmit.
         """
-        if direction is not Direction.RX:
-            raise OSError(errno.EOPNOTSUPP, "only what is received is resynchronised")
+        if direction is Direction.TX:
+            self._resync_tx(context, seq, number)
+            return
         start = self._requests.answer(context, seq)
         if start is None:
             return
         reason = self._resync_rx(context, Answer.ACCEPT, start, number)
         if reason not in (Reason.OK, Reason.STALE):
             raise _failed(context, reason)
+
+    def transmit(self, skbs: Sequence[Skb]) -> list[bytes]:
+        """Send frames; those that left towards the wire, in order.
+
+        What cannot be sent is dropped and counted: TCP sends it again.
+        """
+        return self._tx.transmit(skbs)
 
     def receive(self, frames: Sequence[bytes], now: int = 0) -> list[Received]:
         """Have the device receive frames from the wire; one each, in order.
@@ -207,7 +241,7 @@ class Driver:
             for counter in regs.Counter
         }
         refused = {f"tls_add_refused_{name}": n for name, n in self._refused.items()}
-        return counters | self._requests.counters | refused
+        return counters | self._requests.counters | self._tx.counters | refused
 
     def _add(self, flow: Flow, direction: Direction, info: CryptoInfo, seq: int) -> int:
         version, version_cap = _VERSION[info.version]
@@ -286,12 +320,25 @@ class Driver:
             self._lost = True
 
     def _resync_rx(self, context: int, answer: Answer, seq: int, number: int) -> Reason:
+        operation = Opcode.RESYNC_RX | answer << regs.CMD_OP_ANSWER_LSB
+        return self._resync(operation, context, seq, number)
+
+    def _resync_tx(self, context: int, seq: int, number: int) -> None:
+        if not self.caps & regs.CAPS_TX_MASK:
+            raise OSError(errno.EOPNOTSUPP, "the device does not transmit")
+        operation = Opcode.RESYNC_TX | Direction.TX << regs.CMD_OP_DIRECTION_LSB
+        reason = self._resync(operation, context, seq, number)
+        if reason is not Reason.OK:
+            raise _failed(context, reason)
+        self._tx.resynced(context, seq)
+
+    def _resync(self, operation: int, context: int, seq: int, number: int) -> Reason:
         write = self._device.write
         write(Addr.CMD_CONNECTION, context)
         write(Addr.CMD_SEQ, seq)
         write(Addr.CMD_RECORD_LO, number & 0xFFFF_FFFF)
         write(Addr.CMD_RECORD_HI, number >> 32)
-        return self._command(Opcode.RESYNC_RX | answer << regs.CMD_OP_ANSWER_LSB)[0]
+        return self._command(operation)[0]
 
     def _write_bytes(self, addr: int, data: bytes) -> None:
         for at in range(0, len(data), 4):

@@ -1,9 +1,10 @@
 """Ethernet frames as the host's IP and TCP read them.
 
-In: a frame without FCS. Out: its addresses and, if it carries one whole TCP segment, that segment.
-None for what is not IP. Nothing is raised for a bad frame. VLAN tags and the extension headers of
-IPv6 are stepped over. Fragments are not put together: the frames of one have no segment.
-RFC 791, 8200, 9293; checksums RFC 1071.
+In: a frame without FCS. Out: its addresses and, if it carries one whole TCP segment, that segment;
+the same frame with another payload, or with a piece of its stream from elsewhere. None for what is
+not IP. Nothing is raised for a bad frame. VLAN tags and the extension headers of IPv6 are stepped
+over. Fragments are not put together: the frames of one have no segment. RFC 791, 8200, 9293;
+checksums RFC 1071.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ ACK: Final = 0x10
 _VLAN: Final = (0x8100, 0x88A8)
 _SKIPPED: Final = (0, 43, 60)  # IPv6: hop-by-hop, routing, destination options
 _TCP: Final = 6
+_CHECKSUM: Final = 16  # its place in the TCP header
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,13 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A TCP segment: payload is frame[start:end]; `good` if the checksums are."""
+    """A TCP segment: header from `header` on, payload frame[start:end]; `good` if checksums are."""
 
     source_port: int
     destination_port: int
     seq: int
     flags: int
+    header: int
     start: int
     end: int
     good: bool
@@ -63,6 +66,51 @@ def endpoint(address: bytes, port: int) -> str:
 
 def parse(frame: bytes) -> Packet | None:
     """Read a frame; None if there is no IP packet with both its addresses."""
+    kind, at = _network(frame)
+    if kind == 0x0800 and len(frame) >= at + 20 and frame[at] >> 4 == 4:
+        return _ipv4(frame, at)
+    if kind == 0x86DD and len(frame) >= at + 40 and frame[at] >> 4 == 6:
+        return _ipv6(frame, at)
+    return None
+
+
+def with_payload(frame: bytes, packet: Packet, payload: bytes) -> bytes:
+    """The frame with as many other bytes in its TCP segment, and the checksum made anew.
+
+    The addresses are those of the packet as it stands. ValueError if it has no such segment.
+    """
+    segment = packet.segment
+    if segment is None or segment.end - segment.start != len(payload):
+        raise ValueError(f"no segment of {len(payload)} bytes")
+    place = segment.header + _CHECKSUM
+    header = frame[segment.header : place] + bytes(2) + frame[place + 2 : segment.start]
+    pseudo = _pseudo_header(packet.source + packet.destination, len(header) + len(payload))
+    checksum = -_sum(pseudo + header + payload) % 0xFFFF
+    sealed = header[:_CHECKSUM] + checksum.to_bytes(2) + header[_CHECKSUM + 2 :]
+    return frame[: segment.header] + sealed + payload + frame[segment.end :]
+
+
+def elsewhere(frame: bytes, segment: Segment, seq: int, payload: bytes) -> bytes:
+    """A frame with the headers of this one, for other bytes of its stream, from `seq` on.
+
+    Lengths and the IPv4 checksum fit; the TCP checksum does not. It has no SYN, FIN and RST.
+    """
+    _, ip = _network(frame)
+    tcp = segment.header
+    header = bytearray(frame[: segment.start])
+    if header[ip] >> 4 == 4:
+        struct.pack_into(">H", header, ip + 2, segment.start - ip + len(payload))
+        header[ip + 10 : ip + 12] = bytes(2)
+        struct.pack_into(">H", header, ip + 10, -_sum(bytes(header[ip:tcp])) % 0xFFFF)
+    else:
+        struct.pack_into(">H", header, ip + 4, segment.start - ip - 40 + len(payload))
+    struct.pack_into(">I", header, tcp + 4, seq)
+    header[tcp + 13] &= ~(SYN | FIN | RST)
+    return bytes(header) + payload
+
+
+def _network(frame: bytes) -> tuple[int, int]:
+    """The EtherType behind VLAN tags, and where what it names starts."""
     at = 12
     for _ in range(3):
         kind = int.from_bytes(frame[at : at + 2])
@@ -70,11 +118,7 @@ def parse(frame: bytes) -> Packet | None:
         if kind not in _VLAN:
             break
         at += 2
-    if kind == 0x0800 and len(frame) >= at + 20 and frame[at] >> 4 == 4:
-        return _ipv4(frame, at)
-    if kind == 0x86DD and len(frame) >= at + 40 and frame[at] >> 4 == 6:
-        return _ipv6(frame, at)
-    return None
+    return kind, at
 
 
 def _ipv4(frame: bytes, at: int) -> Packet:
@@ -83,7 +127,7 @@ def _ipv4(frame: bytes, at: int) -> Packet:
     addresses = frame[at + 12 : at + 20]
     segment = None
     if protocol == _TCP and not fragment & 0x3FFF and size >= 20:
-        good = _sums_to_zero(frame[at : at + size])
+        good = _sum(frame[at : at + size]) == 0
         segment = _tcp(frame, at + size, at + total, addresses, good)
     return Packet(addresses[:4], addresses[4:], segment)
 
@@ -111,15 +155,18 @@ def _tcp(frame: bytes, at: int, end: int, addresses: bytes, good: bool) -> Segme
     start = at + 4 * (offset >> 4)
     if not at + 20 <= start <= end:
         return None
-    pseudo = addresses + struct.pack(">HH", _TCP, end - at)
-    good = good and _sums_to_zero(pseudo + frame[at:end])
-    return Segment(source, destination, seq, flags, start, end, good)
+    good = good and _sum(_pseudo_header(addresses, end - at) + frame[at:end]) == 0
+    return Segment(source, destination, seq, flags, at, start, end, good)
 
 
-def _sums_to_zero(data: bytes) -> bool:
-    """The ones' complement sum of 16-bit words, the checksum with them, is 0 (RFC 1071).
+def _pseudo_header(addresses: bytes, size: int) -> bytes:
+    return addresses + struct.pack(">HH", _TCP, size)
+
+
+def _sum(data: bytes) -> int:
+    """The ones' complement sum of 16-bit words (RFC 1071), 0 for 0xFFFF; 0 if the checksum is good.
 
     2^16 is 1 modulo 2^16 - 1: the sum is the bytes' number modulo that.
     """
     padded = data if len(data) % 2 == 0 else data + b"\0"
-    return int.from_bytes(padded) % 0xFFFF == 0
+    return int.from_bytes(padded) % 0xFFFF

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from host import regs
-from host.device import Device, RxDescriptor
+from host.device import Device, RxDescriptor, Sent, TxDescriptor
 
 
 class Difference(Exception):
@@ -55,6 +55,15 @@ class Both:
                 raise Difference(_difference(one, other), number)
         return got
 
+    def send(self, items: Sequence[tuple[bytes, TxDescriptor]]) -> list[Sent]:
+        """What became of items of the transmit queue; Difference unless both say the same."""
+        wanted, got = self._model.send(items), self._other.send(items)
+        self.frames += len(items)
+        for number, (one, other) in enumerate(zip(wanted, got, strict=True)):
+            if one != other:
+                raise Difference(_unlike(one, other), number)
+        return got
+
     def close(self) -> None:
         """Give up both."""
         self._model.close()
@@ -64,7 +73,21 @@ class Both:
 def _difference(wanted: tuple[bytes, RxDescriptor], got: tuple[bytes, RxDescriptor]) -> str:
     if wanted[1] != got[1]:
         return f"descriptor {got[1]}, in the model {wanted[1]}"
-    if len(wanted[0]) != len(got[0]):
-        return f"{len(got[0])} bytes, in the model {len(wanted[0])}"
-    at = next(n for n, (a, b) in enumerate(zip(wanted[0], got[0], strict=True)) if a != b)
-    return f"byte {at} is {got[0][at]:#04x}, in the model {wanted[0][at]:#04x}"
+    return _bytes(wanted[0], got[0])
+
+
+def _unlike(wanted: Sent, got: Sent) -> str:
+    if wanted.frame and got.frame and wanted.frame != got.frame:
+        return _bytes(wanted.frame, got.frame)
+    return f"{_outcome(got)}; in the model {_outcome(wanted)}"
+
+
+def _outcome(sent: Sent) -> str:
+    return f"{'left' if sent.frame else 'did not leave'}, reason {sent.reason.name}, {sent.tags}"
+
+
+def _bytes(wanted: bytes, got: bytes) -> str:
+    if len(wanted) != len(got):
+        return f"{len(got)} bytes, in the model {len(wanted)}"
+    at = next(n for n, (a, b) in enumerate(zip(wanted, got, strict=True)) if a != b)
+    return f"byte {at} is {got[at]:#04x}, in the model {wanted[at]:#04x}"

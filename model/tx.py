@@ -293,4 +293,5 @@ def _sealed(keys: Keys, part: Part, context: TxContext | None) -> tuple[bytes, b
     if last < text:
         return keys.crypt(record, first, part.text[first:]), None
     whole = keys.seal(record, part.text)
-    return whole[first:last], whole[text:] if part.first < record.text_end else None
+    told = context is not None or part.first < record.text_end
+    return whole[first:last], whole[text:] if told else None

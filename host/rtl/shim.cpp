@@ -1,8 +1,8 @@
 // shim.cpp - the Verilated device in the caller's process; frames cross in bulk.
 //
-// Every call that runs clocks moves frames both ways. A frame's words go in one after another with a
-// gap in `gap` of 256 clocks; the host's side is not ready in `stall` of 256. The four stream rules
-// (docs/interfaces.md) are kept. One Sim is used by one thread at a time.
+// Every call that runs clocks moves words of all streams. A frame's words go in one after another
+// with a gap in `gap` of 256 clocks; the host's side, and the wire's, is not ready in `stall` of
+// 256. The four stream rules (docs/interfaces.md) are kept. One Sim is used by one thread at a time.
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -14,20 +14,86 @@
 namespace {
 constexpr int WORD = 16;
 
+enum Stream { RX, TX, COMPLETIONS };    // frames from and to the wire; what is told of the latter
+
 struct Frame {
     std::string bytes;
     uint64_t user;
 };
 
+struct Source {                         // frames that go in
+    VlWide<4>& data;
+    SData& keep;
+    CData& last;
+    CData& valid;
+    const CData& ready;
+    IData* user;                        // null: the stream has none
+    std::deque<Frame> frames;
+    size_t offset = 0;                  // of the next word in frames.front()
+
+    void offer() {                      // the next word
+        const std::string& bytes = frames.front().bytes;
+        const size_t n = std::min<size_t>(WORD, bytes.size() - offset);
+        std::memset(&data, 0, WORD);
+        std::memcpy(&data, bytes.data() + offset, n);
+        keep = (1u << n) - 1;
+        last = offset + n == bytes.size();
+        if (user) *user = frames.front().user;
+        valid = 1;
+    }
+
+    void taken() {                      // the word that was offered
+        valid = 0;
+        offset += WORD;
+        if (offset >= frames.front().bytes.size()) {
+            frames.pop_front();
+            offset = 0;
+        }
+    }
+};
+
+struct Sink {                           // frames that come out
+    const VlWide<4>& data;
+    const SData* keep;                  // null: every word is whole,
+    const CData* last;                  // and a frame of its own
+    const CData& valid;
+    CData& ready;
+    const QData* user;                  // null: the stream has none
+    std::deque<Frame> frames;
+    std::string partial;                // frame that is coming out
+
+    void take() {                       // the word, if there is one
+        if (!valid || !ready) return;
+        const int n = keep ? __builtin_popcount(*keep) : WORD;
+        partial.append(reinterpret_cast<const char*>(&data), n);
+        if (!last || *last) {
+            frames.push_back({std::move(partial), user ? *user : 0});
+            partial.clear();
+        }
+    }
+};
+
 struct Sim {
     VerilatedContext context;
     Vtlsnic top{&context};
-    std::deque<std::string> in;
-    std::deque<Frame> out;
-    size_t offset = 0;                  // of the next word in in.front()
-    std::string partial;                // frame that is coming out
+    Source in[2] = {
+        {top.s_axis_rx_tdata, top.s_axis_rx_tkeep, top.s_axis_rx_tlast, top.s_axis_rx_tvalid,
+         top.s_axis_rx_tready, nullptr, {}},
+        {top.s_axis_tx_tdata, top.s_axis_tx_tkeep, top.s_axis_tx_tlast, top.s_axis_tx_tvalid,
+         top.s_axis_tx_tready, &top.s_axis_tx_tuser, {}},
+    };
+    Sink out[3] = {
+        {top.m_axis_rx_tdata, &top.m_axis_rx_tkeep, &top.m_axis_rx_tlast, top.m_axis_rx_tvalid,
+         top.m_axis_rx_tready, &top.m_axis_rx_tuser, {}, {}},
+        {top.m_axis_tx_tdata, &top.m_axis_tx_tkeep, &top.m_axis_tx_tlast, top.m_axis_tx_tvalid,
+         top.m_axis_tx_tready, nullptr, {}, {}},
+        {top.m_axis_txc_tdata, nullptr, nullptr, top.m_axis_txc_tvalid, top.m_axis_txc_tready,
+         &top.m_axis_txc_tuser, {}, {}},
+    };
     uint64_t clocks = 0, random = 1;
     uint32_t gap = 0, stall = 0;
+
+    Source& source(uint32_t stream) { return in[stream == RX ? RX : TX]; }
 
     uint32_t dice() {                   // xorshift64*: 0 to 255
         random ^= random >> 12;
@@ -36,42 +102,20 @@ struct Sim {
         return (random * 0x2545F4914F6CDD1Dull) >> 56;
     }
 
-    void offer() {                      // the next word, unless there is one or none is to be
-        if (top.s_axis_rx_tvalid || in.empty() || (gap && dice() < gap)) return;
-        const std::string& frame = in.front();
-        const size_t n = std::min<size_t>(WORD, frame.size() - offset);
-        std::memset(&top.s_axis_rx_tdata, 0, WORD);
-        std::memcpy(&top.s_axis_rx_tdata, frame.data() + offset, n);
-        top.s_axis_rx_tkeep = (1u << n) - 1;
-        top.s_axis_rx_tlast = offset + n == frame.size();
-        top.s_axis_rx_tvalid = 1;
-    }
-
     void clock() {
-        offer();
-        top.m_axis_rx_tready = !(stall && dice() < stall);
+        for (Source& s : in)
+            if (!s.valid && !s.frames.empty() && !(gap && dice() < gap)) s.offer();
+        for (Sink& s : out) s.ready = !(stall && dice() < stall);
         top.clk = 0;
         top.eval();
-        const bool taken = top.s_axis_rx_tvalid && top.s_axis_rx_tready;
-        if (top.m_axis_rx_tvalid && top.m_axis_rx_tready) {
-            const int n = __builtin_popcount(top.m_axis_rx_tkeep);
-            partial.append(reinterpret_cast<const char*>(&top.m_axis_rx_tdata), n);
-            if (top.m_axis_rx_tlast) {
-                out.push_back({std::move(partial), top.m_axis_rx_tuser});
-                partial.clear();
-            }
-        }
+        bool taken[2];
+        for (int i = 0; i < 2; ++i) taken[i] = in[i].valid && in[i].ready;
+        for (Sink& s : out) s.take();
         top.clk = 1;
         top.eval();
         ++clocks;
-        if (taken) {
-            top.s_axis_rx_tvalid = 0;
-            offset += WORD;
-            if (offset >= in.front().size()) {
-                in.pop_front();
-                offset = 0;
-            }
-        }
+        for (int i = 0; i < 2; ++i)
+            if (taken[i]) in[i].taken();
     }
 };
 }  // namespace
@@ -149,36 +193,44 @@ int tlsnic_read(void* handle, uint32_t addr, uint32_t* value, uint64_t clocks) {
     return -1;
 }
 
-void tlsnic_send(void* handle, const char* bytes, const uint32_t* lengths, uint32_t frames) {
-    Sim* sim = static_cast<Sim*>(handle);
-    for (uint32_t i = 0; i < frames; bytes += lengths[i++]) sim->in.emplace_back(bytes, lengths[i]);
+// Queues frames to go in, on RX or TX, with their `users` where the stream has them.
+void tlsnic_send(void* handle, uint32_t stream, const char* bytes, const uint32_t* lengths,
+                 const uint32_t* users, uint32_t frames) {
+    Source& source = static_cast<Sim*>(handle)->source(stream);
+    for (uint32_t i = 0; i < frames; bytes += lengths[i++])
+        source.frames.push_back({std::string(bytes, lengths[i]), users ? users[i] : 0});
 }
 
-// Runs until so many frames wait for tlsnic_take and at most so many are still to go in. Returns 0,
-// or -1 when that did not come within `clocks`.
-int tlsnic_run(void* handle, uint64_t out, uint64_t in, uint64_t clocks) {
+// Runs until so many frames wait for tlsnic_take on this stream, and at most so many are still to go
+// in on its side. Returns 0, or -1 when that did not come within `clocks`.
+int tlsnic_run(void* handle, uint32_t stream, uint64_t out, uint64_t in, uint64_t clocks) {
     Sim* sim = static_cast<Sim*>(handle);
+    const Sink& sink = sim->out[stream];
+    const Source& source = sim->source(stream);
     for (const uint64_t end = sim->clocks + clocks; sim->clocks < end; sim->clock())
-        if (sim->out.size() >= out && sim->in.size() <= in) return 0;
+        if (sink.frames.size() >= out && source.frames.size() <= in) return 0;
     return -1;
 }
 
-uint32_t tlsnic_waiting(void* handle) { return static_cast<Sim*>(handle)->out.size(); }
+uint32_t tlsnic_waiting(void* handle, uint32_t stream) {
+    return static_cast<Sim*>(handle)->out[stream].frames.size();
+}
 
-// At most `frames` frames of at most `room` bytes in all. Returns how many.
-uint32_t tlsnic_take(void* handle, char* bytes, uint64_t room, uint32_t* lengths, uint64_t* users,
-                     uint32_t frames) {
-    Sim* sim = static_cast<Sim*>(handle);
+// At most `frames` frames of at most `room` bytes in all; on COMPLETIONS a frame is one word, on TX
+// users are 0. Returns how many.
+uint32_t tlsnic_take(void* handle, uint32_t stream, char* bytes, uint64_t room, uint32_t* lengths,
+                     uint64_t* users, uint32_t frames) {
+    std::deque<Frame>& out = static_cast<Sim*>(handle)->out[stream].frames;
     uint32_t n = 0;
-    for (; n < frames && !sim->out.empty(); ++n) {
-        const Frame& frame = sim->out.front();
+    for (; n < frames && !out.empty(); ++n) {
+        const Frame& frame = out.front();
         if (frame.bytes.size() > room) break;
         std::memcpy(bytes, frame.bytes.data(), frame.bytes.size());
         bytes += frame.bytes.size();
         room -= frame.bytes.size();
         lengths[n] = frame.bytes.size();
         users[n] = frame.user;
-        sim->out.pop_front();
+        out.pop_front();
     }
     return n;
 }

@@ -13,12 +13,13 @@ from scapy.packet import Packet, Raw
 
 from host import regs
 from host.crypto_info import CipherType, CryptoInfo, Version
-from host.device import RxDescriptor
+from host.device import RxDescriptor, Sent, TxDescriptor
 from host.device_model import ModelDevice
 from host.driver import POLLS, Driver, Refused
 from host.packet import Flow
 from host.regs import Addr, Direction, Opcode, Reason, RxPass
 from host.tests.wire import DATA, Writer, raises
+from host.tx_records import TxRecords
 
 KEY, IV = bytes(range(1, 33)), bytes(range(101, 113))
 FLOW = Flow(b"\x0a\0\0\x01", 443, b"\x0a\0\0\x02", 50000)
@@ -70,8 +71,31 @@ class FakeDevice:
         """None."""
         raise NotImplementedError
 
+    def send(self, items: Sequence[tuple[bytes, TxDescriptor]]) -> list[Sent]:
+        """None."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Nothing."""
+
+
+class Socket:
+    """One that has no records."""
+
+    def __init__(self) -> None:
+        self.records = TxRecords(0, 0)
+
+    def encrypt_skb(self, frame: bytes) -> bytes | None:
+        """Not at all."""
+        raise NotImplementedError
+
+    def tx_resync_request(self, got_seq: int, expected_seq: int) -> None:
+        """Not at all."""
+        raise NotImplementedError
+
+    def tx_resync_pending(self) -> bool:
+        """Never."""
+        return False
 
 
 # -- probing ------------------------------------------------------------------------------------
@@ -81,8 +105,8 @@ class FakeDevice:
     ("registers", "says"),
     [
         ({"ID": 0xFFFF_FFFF}, "magic is 0xffffffff"),
-        ({"VERSION": 0x0001_0100}, r"1\.1\.0, this driver's is 0\.1\.0"),
-        ({"VERSION": 0x0000_0000}, r"0\.0\.0, this driver's is 0\.1\.0"),
+        ({"VERSION": 0x0001_0100}, r"1\.1\.0, this driver's is 0\.2\.0"),
+        ({"VERSION": 0x0000_0000}, r"0\.0\.0, this driver's is 0\.2\.0"),
         ({"CAPS": ALL & ~regs.CAPS_RX_MASK}, "does not receive"),
     ],
 )
@@ -105,10 +129,12 @@ SELF_CONFIRM, AVOID_PARTIALS = regs.CTRL_SELF_CONFIRM_MASK, regs.CTRL_AVOID_PART
 @pytest.mark.parametrize("able", [False, True])
 @pytest.mark.parametrize("avoid", [False, True])
 @pytest.mark.parametrize("wanted", [None, False, True])
-def test_probing_enables_receive_and_what_was_asked_for(
-    before: int, able: bool, avoid: bool, wanted: bool | None
+@pytest.mark.parametrize("sends", [False, True])
+def test_probing_enables_what_the_device_can_and_what_was_asked_for(
+    before: int, able: bool, avoid: bool, wanted: bool | None, sends: bool
 ) -> None:
-    device = FakeDevice(CTRL=before, CAPS=ALL | regs.CAPS_SELF_CONFIRM_MASK * able)
+    caps = ALL & ~regs.CAPS_TX_MASK | regs.CAPS_TX_MASK * sends
+    device = FakeDevice(CTRL=before, CAPS=caps | regs.CAPS_SELF_CONFIRM_MASK * able)
     if wanted and not able:
         with raises(errno.EOPNOTSUPP):
             Driver(device, self_confirm=wanted, avoid_partials=avoid)
@@ -116,6 +142,7 @@ def test_probing_enables_receive_and_what_was_asked_for(
         return
     Driver(device, self_confirm=wanted, avoid_partials=avoid)
     control = before & regs.CTRL_TX_ENABLE_MASK | regs.CTRL_RX_ENABLE_MASK
+    control |= regs.CTRL_TX_ENABLE_MASK * sends
     control |= AVOID_PARTIALS * avoid | SELF_CONFIRM * (able if wanted is None else wanted)
     assert device.writes == [(Addr.CTRL, control)]
 
@@ -126,11 +153,15 @@ def test_probing_enables_receive_and_what_was_asked_for(
 @pytest.mark.parametrize("flow", [FLOW, FLOW6])
 @pytest.mark.parametrize("version", Version)
 @pytest.mark.parametrize("cipher", CipherType)
-def test_what_add_writes(flow: Flow, version: Version, cipher: CipherType) -> None:
+@pytest.mark.parametrize("direction", Direction)
+def test_what_add_writes(
+    flow: Flow, version: Version, cipher: CipherType, direction: Direction
+) -> None:
     device = FakeDevice()
     driver = Driver(device)
     info = crypto_info(version, cipher, number=0x1122334455667788)
-    assert driver.tls_dev_add(flow, Direction.RX, info, 0xFEDCBA98) == 0xBEEF
+    sock = Socket() if direction is Direction.TX else None
+    assert driver.tls_dev_add(flow, direction, info, 0xFEDCBA98, sock) == 0xBEEF
 
     def string(addr: int, size: int) -> bytes:
         words = [device.registers[addr + at] for at in range(0, size, 4)]
@@ -146,7 +177,7 @@ def test_what_add_writes(flow: Flow, version: Version, cipher: CipherType) -> No
     assert string(Addr.CMD_IV, 12) == (IV if version is Version.TLS_1_3 else IV[:4] + bytes(8))
     operation = device.registers[Addr.CMD_OP]
     assert operation & 0xF == Opcode.ADD
-    assert operation >> 8 & 1 == Direction.RX
+    assert operation >> 8 & 1 == direction
     assert operation >> 9 & 1 == (version is Version.TLS_1_3)
     assert operation >> 10 & 1 == (size == 16)
     assert operation >> 12 & 3 == (1 if cipher is CipherType.AES_GCM_128 else 2)
@@ -195,7 +226,7 @@ def test_what_the_device_lacks_is_not_asked_for(
     driver = Driver(device)
     device.writes.clear()
     with raises(errno.EOPNOTSUPP):
-        driver.tls_dev_add(FLOW, direction, info, 0)
+        driver.tls_dev_add(FLOW, direction, info, 0, Socket())
     assert driver.stats()[f"tls_add_refused_{name}"] == 1
     assert device.writes == []  # no key among them
 
@@ -250,7 +281,8 @@ def test_the_driver_keeps_no_key() -> None:
     driver.tls_dev_add(FLOW, Direction.RX, INFO, 0)
     held = {name: value for name, value in vars(driver).items() if name != "_device"}
     assert repr(KEY[:16]) not in repr(held)
-    wanted = {"_refused", "_requests", "_now", "_lost", "_scans", "caps", "resync"}
+    wanted = {"_refused", "_requests", "_now", "_lost", "_scans", "_tx"}
+    wanted |= {"caps", "resync", "out_of_order"}
     assert set(held) == wanted
     (connection,) = vars(held["_requests"])["_connections"].values()
     assert repr(KEY[:16]) not in repr(connection)
@@ -339,8 +371,6 @@ def test_full_existing_and_deleted() -> None:
         driver.tls_dev_add(FLOW, Direction.RX, INFO, 0)
     with raises(errno.ENOSPC):
         driver.tls_dev_add(FLOW6, Direction.RX, INFO, 0)
-    with raises(errno.EOPNOTSUPP):
-        driver.tls_dev_add(FLOW6, Direction.TX, INFO, 0)
     driver.tls_dev_del(context, Direction.RX)
     with raises(errno.ENOENT):
         driver.tls_dev_del(context, Direction.RX)
@@ -352,7 +382,6 @@ def test_full_existing_and_deleted() -> None:
         "add_refused_no_space": 1,
         "tls_add_refused_exists": 1,
         "tls_add_refused_no_space": 1,
-        "tls_add_refused_direction": 1,
     }
     assert (stats["rx_tls_ctx"], stats["rx_tls_del"]) == (2, 1)
 

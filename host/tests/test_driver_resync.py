@@ -8,7 +8,7 @@ import pytest
 
 from host import regs
 from host.crypto_info import CipherType, CryptoInfo, Version
-from host.device import RxDescriptor
+from host.device import RxDescriptor, Sent, TxDescriptor
 from host.driver import Driver
 from host.driver_resync import PATIENCE_BYTES, PATIENCE_TIME
 from host.packet import Flow
@@ -77,6 +77,10 @@ class Device:
             passed = RxDescriptor(CONTEXT, True, False, True, False, RxPass.OUT_OF_SYNC, 0)
             told.append((frame, replace(passed, resync=seq is not None, candidate=seq or 0)))
         return told
+
+    def send(self, items: Sequence[tuple[bytes, TxDescriptor]]) -> list[Sent]:
+        """None."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Nothing."""

@@ -13,7 +13,7 @@ from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 from scapy.packet import Packet as Scapy
 from scapy.packet import Raw
 
-from host.packet import ACK, FIN, Flow, endpoint, parse
+from host.packet import ACK, FIN, Flow, endpoint, parse, with_payload
 from host.tests.wire import Tcp
 
 SEGMENT = TCP(sport=1234, dport=443, seq=0x89ABCDEF, flags="FA", options=[("NOP", None)] * 4)
@@ -97,3 +97,36 @@ def test_endpoints_as_people_write_them() -> None:
 
 def test_flows_are_seen_from_one_end() -> None:
     assert Flow(b"a", 1, b"b", 2) != Flow(b"b", 2, b"a", 1)
+
+
+@pytest.mark.parametrize("under", [Ether() / V4, Ether() / Dot1Q(vlan=5) / V6])
+@pytest.mark.parametrize("payload", [b"", b"odd", b"even", bytes(9)])
+def test_another_payload(under: Scapy, payload: bytes) -> None:
+    """Whatever the checksum was."""
+    wrong = SEGMENT.copy()
+    wrong.chksum = 0x1234
+    frame = bytes(under / wrong / Raw(bytes(len(payload)))) + b"padding"
+    packet = parse(frame)
+    assert packet
+    wanted = bytes(under / SEGMENT / Raw(payload)) + b"padding"
+    assert with_payload(frame, packet, payload) == wanted
+
+
+def test_a_sum_of_zero_is_sent_as_zero() -> None:
+    """Words sum up to 0xFFFF, never to 0, and its complement is what is sent (RFC 1071)."""
+    frame = bytes(Ether() / V4 / SEGMENT / Raw(bytes(2)))
+    packet = parse(frame)
+    assert packet
+    assert packet.segment
+    place = packet.segment.header + 16
+    made = with_payload(frame, packet, frame[place : place + 2])
+    assert made[place : place + 2] == bytes(2)
+
+
+@pytest.mark.parametrize("payload", [b"", b"longer"])
+def test_another_payload_has_the_same_size(payload: bytes) -> None:
+    frame = bytes(Ether() / V4 / SEGMENT / Raw(b"four"))
+    packet = parse(frame)
+    assert packet
+    with pytest.raises(ValueError, match="no segment of"):
+        with_payload(frame, packet, payload)

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from host import sweep_published
-from host.device import RxDescriptor
+from host.device import RxDescriptor, Sent, TxDescriptor
 from host.device_model import ModelDevice
 from host.driver import Driver
 from host.ktls import Kind
-from host.regs import Direction
+from host.regs import Direction, TxDrop, TxKind
 from host.sweep import LOSS, MODES, REORDER, Late, Outages, Point, measure
 from host.sweep_check import Both, Difference
 from host.sweep_traffic import RECORD, SEGMENT, TEXT
@@ -136,6 +136,29 @@ def test_counters_that_differ_are_told() -> None:
     other.receive([bytes(60)])
     with pytest.raises(Difference, match="rx_pass_disabled is 1, in the model 0"):
         measure(point(), Both(ModelDevice(), other))
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        (Sent(b"frbme", TxDrop.NONE), "byte 2 is 0x62, in the model 0x61"),
+        (Sent(b"framed", TxDrop.NONE), "6 bytes, in the model 5"),
+        (Sent(None, TxDrop.NONE), "did not leave, reason NONE, .*; in the model left"),
+        (Sent(b"frame", TxDrop.NO_TAG), "reason NO_TAG, .*; in the model left, reason NONE"),
+        (Sent(b"frame", TxDrop.NONE, ((7, b"tag"),)), "7.*in the model left, reason NONE, \\(\\)"),
+    ],
+)
+def test_what_is_sent_must_be_the_same(other: Sent, says: str) -> None:
+    class Other(ModelDevice):
+        """Says that of what is sent."""
+
+        def send(self, items: Sequence[tuple[bytes, TxDescriptor]]) -> list[Sent]:
+            return [other] * len(items)
+
+    items = [(b"frame", TxDescriptor(0, TxKind.PLAIN))]
+    assert Both(ModelDevice(), ModelDevice()).send(items) == [Sent(b"frame", TxDrop.NONE)]
+    with pytest.raises(Difference, match=says):
+        Both(ModelDevice(), Other()).send(items)
 
 
 class Told(Driver):

@@ -1,10 +1,13 @@
-"""TCP's receive side: any arrival of the same bytes is the same stream, each byte with its bit."""
+"""TCP: any arrival of the same bytes is the same stream, each byte with its bit.
+
+What is sent can be cut and sent again anywhere, but not across marks and fences.
+"""
 
 from random import Random
 
 import pytest
 
-from host.tcp import WINDOW, Chunk, Receiver, distance
+from host.tcp import MASK, WINDOW, Chunk, Piece, Receiver, Sender, distance
 
 STREAM = bytes(i * 7 % 251 for i in range(4000))
 
@@ -85,3 +88,74 @@ def test_any_arrival_is_the_same_stream(seed: int) -> None:
             out_bits += [chunk.decrypted] * len(chunk.data)
     assert out == STREAM
     assert out_bits == [bits[at] for at in range(len(STREAM))]
+
+
+def test_what_is_written_is_taken_once() -> None:
+    sender = Sender(0xFFFF_FFFE)
+    sender.write(b"abc", True)
+    sender.write(b"", True)
+    sender.write(b"de", True)
+    assert sender.take() == [Piece(0xFFFF_FFFE, b"abcde", True)]
+    assert sender.take() == []
+    sender.write(b"f", True)
+    assert sender.take() == [Piece(3, b"f", True)]
+    assert sender.next == 4
+
+
+def test_marks_and_fences_keep_bytes_apart() -> None:
+    sender = Sender(100)
+    for data, marked in ((b"ab", False), (b"cd", True), (b"ef", True)):
+        sender.write(data, marked)
+    sender.fence()
+    sender.write(b"gh", True)
+    sender.write(b"ij", True)
+    wanted = [Piece(100, b"ab", False), Piece(102, b"cdef", True), Piece(106, b"ghij", True)]
+    assert sender.take() == wanted
+    ends = [102, 106, 110]
+    for seq in range(100, 110):
+        for size in range(1, 12):
+            piece = sender.segment(seq, size)
+            end = min(seq + size, next(end for end in ends if end > seq))
+            data = b"abcdefghij"[seq - 100 : end - 100]
+            assert piece == Piece(seq, data, seq >= 102)
+
+
+def test_a_fence_before_anything_is_none() -> None:
+    sender = Sender(0)
+    sender.fence()
+    sender.write(b"ab", True)
+    sender.write(b"cd", True)
+    assert sender.segment(0, 4) == Piece(0, b"abcd", True)
+
+
+@pytest.mark.parametrize("start", [0, 0xFFFF_FFFB])
+def test_what_is_acknowledged_is_not_held(start: int) -> None:
+    for acked in range(13):
+        sender = Sender(start)
+        for data in (b"abc", b"def", b"ghi"):
+            sender.write(data, False)
+        sender.acked(start + acked & MASK)
+        sender.acked(start + acked // 2 & MASK)  # an old one
+        for at in range(-2, 12):
+            piece = sender.segment(start + at & MASK, 2)
+            data = b"abcdefghi"[at : at + 2] if acked <= at < 9 else b""
+            assert (piece.data if piece else b"") == data
+        assert sender.acknowledged == start + min(acked, 9) & MASK  # behind the end: its FIN
+        assert sender.held == (9 if acked < 3 else 6 if acked < 6 else 3 if acked < 9 else 0)
+        assert sender.next == start + 9 & MASK
+        sender.write(b"j", False)
+        assert sender.segment(start + 9 & MASK, 9) == Piece(start + 9 & MASK, b"j", False)
+
+
+def test_no_bytes_are_no_segment() -> None:
+    sender = Sender(0)
+    sender.write(b"ab", False)
+    assert sender.segment(0, 0) is None
+
+
+def test_what_was_acknowledged_is_not_taken() -> None:
+    sender = Sender(0)
+    sender.write(b"ab", False)
+    sender.acked(2)
+    sender.write(b"cd", False)
+    assert sender.take() == [Piece(2, b"cd", False)]
