@@ -3,11 +3,12 @@
     python -m cocotb_tests.cosim --frames N --seed S [--jobs 2]
 
 A run is episodes: an episode is a fresh device, the traffic of one seed (S, S + 1, ...) in bursts,
-and its own pace on both streams. Compared are every frame, every descriptor's 64 bits, the answer
+both ways at once, as many frames received as items sent, and its own pace on each stream. Compared
+are every frame, every descriptor's 64 bits, what `cosim_tx` says of the transmit side, the answer
 of every command, every event that is read, and behind each burst every counter. On a difference it
 says which frame, and the command that repeats the episode; the exit status is then 1. A run of LONG
-frames or more also fails if something that must come up in it (a reason, a situation of the walk or
-of the search for the boundary) did not.
+frames or more also fails if something that must come up in it (a reason, a situation of the walk,
+of the search for the boundary, or of transmit) did not.
 """
 
 from __future__ import annotations
