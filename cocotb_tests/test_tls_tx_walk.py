@@ -464,6 +464,16 @@ class Bench:
         for number in range(1 << ID_W):
             await self.insert(number)
 
+    async def reset(self) -> None:
+        """Reset; what was under way does not come."""
+        self.dut.rst.value = 1
+        self.words.clear()
+        await self.edge
+        self.clear()
+        await self.edge
+        self.dut.rst.value = 0
+        await self.edge
+
     async def done(self) -> None:
         """Wait for all that is to come, and whether more does."""
         for _ in range(3000):
@@ -638,7 +648,7 @@ async def a_frame_takes_so_many_clocks(dut: Any) -> None:
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 async def reset_forgets_the_frame(dut: Any) -> None:
-    """At any clock of one, and a context that was for it."""
+    """At any clock of one."""
     bench = Bench(dut, never, often)
     rng = bench.rng
     await start(dut)
@@ -647,22 +657,29 @@ async def reset_forgets_the_frame(dut: Any) -> None:
             await bench.insert(number)
         for _ in range(3):
             await bench.some()
-        if rng.random() < 0.5:
-            await bench.context(0, TxContext(bench.rng.getrandbits(32), 1, True))
         for _ in range(rng.randrange(30)):
             await bench.edge
-        dut.rst.value = 1
-        bench.words.clear()
-        await bench.edge
-        bench.clear()
-        await bench.edge
-        dut.rst.value = 0
-        await bench.edge
+        await bench.reset()
         await bench.insert(0)
         for _ in range(4):
             await bench.in_order(0)
         await bench.done()
         bench.connections.clear()
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def reset_ends_a_seek(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.begin()
+    for number in range(1 << ID_W):
+        context, _, _ = bench.about(number)
+        await bench.context(number, TxContext(context.seq, 1, True, context.prefix))
+        await bench.done()
+        await bench.reset()
+        await bench.insert(number)
+        seq, payload = bench.next_bytes(number)
+        assert await bench.frame(number, TxKind.ENCRYPT, seq, payload) is TxDrop.NONE
+        await bench.done()
 
 
 def test_tls_tx_walk() -> None:
