@@ -377,6 +377,22 @@ async def frames_wait_for_their_parts_alone(dut: Any, held: str) -> None:
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
+async def a_given_tag_is_awaited(dut: Any) -> None:
+    bench = Bench(dut)
+    await start(dut)
+    for _ in range(10):
+        bench.given.gaps = iter(lambda: True, None)
+        before = len(bench.given.queue)
+        while len(bench.given.queue) == before:
+            bench.frame(1, 3, seeks=True)
+        for _ in range(60):
+            await bench.edge
+        assert bench.gone == bench.sent - 1
+        bench.given.gaps = never(bench.rng)
+        await bench.done()
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def an_empty_text_waits_for_no_other(dut: Any) -> None:
     """A record without text needs its sum alone."""
     bench = Bench(dut)
@@ -423,6 +439,14 @@ async def frames_and_pieces_take_so_many_clocks(dut: Any) -> None:
         bench._item(**bench._bytes(0, place, TAG, place.sum))
         bench._end(0, keeps=True, drops=False)
     assert (await clocks(40))[-10:] == [5, 10] * 5
+    for _ in range(10):  # two records in a frame
+        for _ in range(2):
+            place = Place(0)
+            bench._item(**bench._text(0, place, last=True, apart=False))
+            place.at = 0
+            bench._item(**bench._bytes(0, place, TAG, place.sum))
+        bench._end(0, keeps=True, drops=False)
+    assert (await clocks(10))[-4:] == [14] * 4
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
