@@ -180,6 +180,22 @@ PROOFS: dict[str, Proof] = {
             Bug("tls_rx_out", "rd_q != wr_addr && covered", "covered"),
         ),
     ),
+    "tx_out": Proof(
+        "tls_tx_out",
+        ("tls_tx_out", "axis_fifo"),
+        ("tls_tx_out", "axis_fifo"),
+        {"ADDR_W": 11, "ALONG_W": 4},
+        bugs=(
+            # plaintext leaves where the next frame has a gap
+            Bug("tls_tx_out", "(gapped && s_gap_valid) ? span", "s_gap_valid ? span"),
+            Bug("tls_tx_out", "&& (!crypts_q || !gapped || s_gap_valid);", ";"),
+            Bug("tls_tx_out", "= crypts_q ? payload & ~gap : 16'd0;", "= payload & ~gap;"),
+            Bug("tls_tx_out", "{{ADDR_W-1{1'b0}}, ask} + {{ADDR_W-10", "{{ADDR_W-10"),
+            Bug("tls_tx_out", "busy_q   <= s_frame_leaves;", "busy_q   <= 1'b1;"),
+            Bug("tls_tx_out", "along2_q <= along1_q;", "along2_q <= along_q;"),
+            Bug("tls_tx_out", "(!busy_q || ends) && gaps == 10'd0;", "(!busy_q || ends);"),
+        ),
+    ),
     "search": Proof(
         "tls_rx_search",
         ("tls_rx_search",),
