@@ -146,7 +146,7 @@ class Bench:
         """Queue a frame, with noise where its checksum is to be."""
         noise = self.noise
         data = bytearray(frame.data)
-        beside = {"l4": noise.getrandbits(14), "end": noise.getrandbits(14)}
+        beside = {"l4": noise.randrange(len(data)), "end": noise.getrandbits(14)}
         beside["pseudo"] = noise.getrandbits(17)
         if frame.tcp is not None:
             at = frame.tcp + CHECKSUM
@@ -302,7 +302,6 @@ async def reset_drops_the_frame(dut: Any) -> None:
         bench.words.clear()
         await bench.edge
         bench.wanted.clear()
-        await bench.edge
         dut.rst.value = 0
         await bench.edge
         for _ in range(2):

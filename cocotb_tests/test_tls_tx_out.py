@@ -258,6 +258,8 @@ async def a_word_leaves_every_clock(dut: Any) -> None:
     for sizes in ([64, 80, 54, 1, 16, 17, 400, 60], [1] * 20, [200] * 8):
         for size in sizes:
             await bench.send(some(rng, leaves=True, size=size))
+            if size >= 64:  # a gap that ends with it, and with a word
+                await bench.send(made(rng, 80, (60, 80), (75, 80)))
         bench.clocks.clear()
         await bench.done()
         assert all(b - a == 1 for a, b in pairwise(bench.clocks)), bench.clocks
@@ -340,7 +342,6 @@ async def reset_drops_the_frame(dut: Any) -> None:
         await bench.edge
         bench.wanted.clear()
         bench.written = bench.gone = 0
-        await bench.edge
         dut.rst.value = 0
         await bench.edge
         for _ in range(2):

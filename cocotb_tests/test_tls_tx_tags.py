@@ -464,9 +464,8 @@ async def reset_forgets_parts_and_sums(dut: Any) -> None:
         bench.given.clear()
         await bench.edge
         bench.clear()
-        await bench.edge
-        await bench.edge
         dut.rst.value = 0
+        await bench.edge
         for _ in range(4):
             bench.some()
         await bench.done()

@@ -470,7 +470,6 @@ class Bench:
         self.words.clear()
         await self.edge
         self.clear()
-        await self.edge
         self.dut.rst.value = 0
         await self.edge
 
