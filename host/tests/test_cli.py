@@ -205,10 +205,10 @@ def test_a_device_that_fails(
 @pytest.mark.parametrize(
     ("options", "control", "kind"),
     [
-        ([], 0x201, ResyncType.DRIVER_REQ),
-        (["--resync", "driver", "--self-confirm"], 0x201, ResyncType.DRIVER_REQ),
-        (["--resync", "async", "--no-self-confirm"], 0x001, ResyncType.DRIVER_REQ_ASYNC),
-        (["--resync", "stack", "--avoid-partials"], 0x301, ResyncType.CORE_NEXT_HINT),
+        ([], 0x203, ResyncType.DRIVER_REQ),
+        (["--resync", "driver", "--self-confirm"], 0x203, ResyncType.DRIVER_REQ),
+        (["--resync", "async", "--no-self-confirm"], 0x003, ResyncType.DRIVER_REQ_ASYNC),
+        (["--resync", "stack", "--avoid-partials"], 0x303, ResyncType.CORE_NEXT_HINT),
     ],
 )
 def test_what_the_device_is_set_to(
