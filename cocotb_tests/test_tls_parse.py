@@ -488,7 +488,7 @@ def test_tls_parse(max_frame: int, frames: int) -> None:
 
 @pytest.mark.regress
 @pytest.mark.parametrize("max_frame", [160, 9600])
-def test_tls_rx_parse_long(max_frame: int) -> None:
+def test_tls_parse_long(max_frame: int) -> None:
     env = {"MAX_FRAME": str(max_frame), "FRAMES": "5000"}
     parameters = {"MAX_FRAME": max_frame, **PARAMETERS}
     simulate("tls_parse", __name__, parameters, env=env)

@@ -1,4 +1,4 @@
-"""The command line: `tlsnic replay CAPTURE --keys KEYLOG --nic ADDRESS`, `tlsnic sweep loss`.
+"""The command line: `tlsnic replay CAPTURE --keys KEYLOG --nic ADDRESS`, `sweep`, `resend`.
 
 In: arguments and files. Out: a table on the standard output, and what else is asked for in files.
 Exit code 0; 1 if what the stack delivered differs from what software alone delivers; 2, with one
@@ -25,7 +25,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
-from host import pcap, sweep_cli
+from host import pcap, resend_cli, sweep_cli
 from host.device import Device
 from host.driver import Driver
 from host.keylog import KeyLog
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tlsnic", description="A TLS-offload NIC, in software.")
     commands = parser.add_subparsers(required=True)
     sweep_cli.add(commands).set_defaults(run=sweep_cli.run)
+    resend_cli.add(commands).set_defaults(run=resend_cli.run)
     replay = commands.add_parser(
         "replay",
         help="replay a capture through the NIC",

@@ -64,23 +64,23 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argpar
     )
     add = sweep.add_argument
     add("experiment", choices=(LOSS, REORDER))
-    add("--percent", type=_percents, metavar="LIST",
+    add("--percent", type=percents, metavar="LIST",
         help="of the frames sent, with commas between (default: as published)")  # fmt: skip
-    add("--distance", type=_number, metavar="N",
+    add("--distance", type=number, metavar="N",
         help="loss: frames of the stream between it and the retransmission "
         f"(default: {DISTANCE[LOSS]}); reorder: those that an early frame overtakes "
         f"(default: {DISTANCE[REORDER]})")  # fmt: skip
     add("--align", action="store_true",
         help="segments end where records do, as when the sender's window is small")  # fmt: skip
-    add("--confirm", type=_number, metavar="N", default=CONFIRM,
+    add("--confirm", type=number, metavar="N", default=CONFIRM,
         help="frames of the stream by which answers of the host are late "
         "(default: %(default)s)")  # fmt: skip
     add("--modes", type=_modes, metavar="LIST", default=MODES,
         help=f"with commas between (default: {','.join(MODES)})")  # fmt: skip
-    add("--streams", type=_some, metavar="N", help=f"(default: {FULL.streams})")
-    add("--records", type=_some, metavar="N", help=f"of a stream (default: {FULL.records})")
-    add("--seed", type=_number, metavar="N", default=1, help="(default: %(default)s)")
-    add("--jobs", type=_some, metavar="N", default=os.cpu_count() or 1,
+    add("--streams", type=some, metavar="N", help=f"(default: {FULL.streams})")
+    add("--records", type=some, metavar="N", help=f"of a stream (default: {FULL.records})")
+    add("--seed", type=number, metavar="N", default=1, help="(default: %(default)s)")
+    add("--jobs", type=some, metavar="N", default=os.cpu_count() or 1,
         help="points at a time (default: as many as there are processors)")  # fmt: skip
     what = sweep.add_mutually_exclusive_group()
     what.add_argument("--device", choices=("model", "rtl"), default="model",
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     device = "both" if options.check_rtl else options.device
     points = _points(options, FULL if device == "model" else SMALL)
     if device != "model":
-        _build()
+        prepare()
     try:
         results = list(_measured(points, device, options.jobs))
     except Difference as difference:
@@ -166,11 +166,12 @@ def _measure(task: tuple[Point, str]) -> Result:
     point, name = task
     if point.mode == DOCUMENT:
         return measure(point)
-    with contextlib.closing(_device(name)) as device:
+    with contextlib.closing(device_of(name)) as device:
         return measure(point, device, burst=point.streams if name == "both" else 1)
 
 
-def _device(name: str) -> Device:
+def device_of(name: str) -> Device:
+    """The device of that name: "model", "rtl", or "both" of them side by side."""
     from host.device_model import ModelDevice
 
     if name == "model":
@@ -181,7 +182,7 @@ def _device(name: str) -> Device:
     return Both(ModelDevice(), rtl) if name == "both" else rtl
 
 
-def _build() -> None:
+def prepare() -> None:
     """Have the RTL built, once, before there are many that need it."""
     try:
         from host.verilate import BuildError, library
@@ -239,20 +240,23 @@ def _table(told: Mapping[str, Any]) -> Table:
 # -- arguments ------------------------------------------------------------------------------------
 
 
-def _number(text: str) -> int:
+def number(text: str) -> int:
+    """An argument that is a number."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text} is not a number")
     return int(text)
 
 
-def _some(text: str) -> int:
-    number = _number(text)
-    if not 0 < number < 1 << 16:
+def some(text: str) -> int:
+    """One that is a number of things."""
+    found = number(text)
+    if not 0 < found < 1 << 16:
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 65,535")
-    return number
+    return found
 
 
-def _percents(text: str) -> tuple[float, ...]:
+def percents(text: str) -> tuple[float, ...]:
+    """One that is a list of percentages; in order, each once."""
     try:
         found = tuple(float(each) for each in text.split(","))
     except ValueError:

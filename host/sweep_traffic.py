@@ -8,6 +8,7 @@ are made once; addresses and sequence numbers are each stream's own. No I/O.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from functools import lru_cache
 from heapq import heappop, heappush
 from itertools import pairwise
@@ -118,26 +119,32 @@ def _checksum(number: int) -> bytes:
     return (0xFFFF - number % 0xFFFF).to_bytes(2)
 
 
-def lost(random: Random, segments: int, probability: float, delay: int) -> list[int]:
-    """Segments as they arrive when each transmission is lost with that probability.
+def transmitted(
+    random: Random, segments: int, probability: float, delay: int
+) -> Iterator[tuple[int, bool]]:
+    """Segments as they are sent, and whether each arrives, when some are lost by chance.
 
     The sender keeps sending, a segment at each turn. What was lost is sent again when `delay` more
     have been sent, in place of a new one; it can be lost again.
     """
-    arrived: list[int] = []
     again: list[tuple[int, int]] = []  # at which turn, which segment
     turn = new = 0
-    while len(arrived) < segments:
+    while again or new < segments:
         if again and (again[0][0] <= turn or new == segments):
             segment = heappop(again)[1]
         else:
             segment, new = new, new + 1
-        if random.random() < probability:
+        arrives = random.random() >= probability
+        if not arrives:
             heappush(again, (turn + delay + 1, segment))
-        else:
-            arrived.append(segment)
+        yield segment, arrives
         turn += 1
-    return arrived
+
+
+def lost(random: Random, segments: int, probability: float, delay: int) -> list[int]:
+    """Segments as they arrive when each transmission is lost with that probability."""
+    sent = transmitted(random, segments, probability, delay)
+    return [segment for segment, arrives in sent if arrives]
 
 
 def reordered(random: Random, segments: int, probability: float, early: int) -> list[int]:

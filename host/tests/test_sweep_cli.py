@@ -80,7 +80,7 @@ def test_bytes_that_were_not_sent(
     def device(name: str) -> Device:
         return Spoiler()
 
-    monkeypatch.setattr(sweep_cli, "_device", device)
+    monkeypatch.setattr(sweep_cli, "device_of", device)
     assert run("loss", "--modes", "order-free") == 1
     assert "bytes are not those that were sent" in capsys.readouterr().err
 
@@ -96,8 +96,8 @@ def test_model_and_rtl_are_compared(
         assert name == "both"
         return Both(ModelDevice(), other())
 
-    monkeypatch.setattr(sweep_cli, "_device", device)
-    monkeypatch.setattr(sweep_cli, "_build", lambda: None)
+    monkeypatch.setattr(sweep_cli, "device_of", device)
+    monkeypatch.setattr(sweep_cli, "prepare", lambda: None)
     assert run("reorder", "--check-rtl", "--modes", "document,order-free") == code
     out, err = capsys.readouterr()
     if code:
