@@ -143,8 +143,9 @@ class SentConnection:
         self._keys: TrafficKeys | None = None
         self._stopped = ""  # why kTLS gets no more records
         self._next: int | None = None  # place that the device expects, where that is certain
-        self._starts = array("q")  # places of records
+        self._edges = array("q")  # places where records start, and where the last one ends
         self._by = bytearray()  # who encrypted them
+        self._ahead: list[tuple[int, int]] = []  # places sent by software, of records not known yet
         self._frames: Counter[How] = Counter()
         self._captured: Counter[str] = Counter()  # why frames left as captured
         self._ways: Counter[OutOfOrder] = Counter()
@@ -163,15 +164,16 @@ class SentConnection:
         Returns why the driver refused, if it was asked just now.
         """
         records = self._wire.records
-        if not self._begun or self.sender or records is None or records.stopped:
+        if not self._begun or self.sender or records is None:
             return None
         self._take(self._end)
         place, number, keys = records.known, records.number, records.keys
         if records.queue:
             first = records.queue[0]
             place, number, keys = first.place, first.number, first.keys
-        if place < self._end:
+        if place < self._end or (records.stopped and not records.queue):
             return None
+        self._mark(0, self._end, By.SOFTWARE)
         self._start = self._next = place
         self._first_record, self._keys = number, keys
         self.sender = Sender(keys.crypto_info(number), self._wire.sent.seq(place), self._mib)
@@ -203,12 +205,19 @@ class SentConnection:
     def _take(self, end: int) -> None:
         """The records that start before that place: what is sent up to there has bytes of them."""
         queue = self._wire.records.queue if self._wire.records else ()
+        if not (queue and queue[0].place < end):
+            return
         while queue and queue[0].place < end:
             record = queue.popleft()
-            self._starts.append(record.place)
+            if not self._edges:
+                self._edges.append(record.place)
+            self._edges.append(record.place + len(record.image))
             self._by.append(By.NOBODY)
             if self.sender and not self._stopped:
                 self._push(self.sender, record)
+        ahead, self._ahead = self._ahead, []
+        for start, stop in ahead:
+            self._mark(start, stop, By.SOFTWARE)
 
     def _push(self, sender: Sender, record: SentRecord) -> None:
         try:
@@ -239,11 +248,10 @@ class SentConnection:
             out = plain(wanted, self._driver, self._context(end))
             return replace(out, how=How.CAPTURED, sent=self, start=start, end=end)
         payload, marked = held
-        wanted = summed(frame, packet)
-        out = Outgoing(wanted, None, None, How.SOFTWARE, self, start, end)
-        made = (unsummed if marked else with_payload)(frame, packet, payload)
+        made = (unsummed if marked else with_payload)(wanted, packet, payload)
+        out = Outgoing(summed(frame, packet), None, None, How.SOFTWARE, self, start, end)
         if len(frame) > self._driver.max_frame:
-            return replace(out, made=self.sender.encrypt_skb(made, marked))
+            return replace(out, made=self.sender.encrypt_skb(made) if marked else made)
         validated = self.sender.validate(made, marked, self._driver)
         if validated is None:
             return out
@@ -262,9 +270,7 @@ class SentConnection:
         if how is None:
             return
         self._frames[how] += 1
-        first = max(bisect_right(self._starts, out.start) - 1, 0)
-        for n in range(first, bisect_left(self._starts, out.end)):
-            self._by[n] |= By.DEVICE if how is How.ENCRYPTED else By.SOFTWARE
+        self._mark(out.start, out.end, By.DEVICE if how is How.ENCRYPTED else By.SOFTWARE)
 
     def went(self, end: int, way: OutOfOrder | None, rebuilt: int) -> None:
         """Take account of the way of a frame that was not known to be in order."""
@@ -279,6 +285,16 @@ class SentConnection:
     def unsettle(self) -> None:
         """What the device expects is not certain."""
         self._next = None
+
+    def _mark(self, start: int, end: int, by: By) -> None:
+        """Records between these places have bytes that were encrypted so."""
+        first = max(bisect_right(self._edges, start) - 1, 0)
+        for n in range(first, min(bisect_left(self._edges, end), len(self._by))):
+            self._by[n] |= by
+        if by is By.SOFTWARE and (not self._edges or end > self._edges[-1]):
+            if self._ahead and self._ahead[-1][1] == start:
+                start, _ = self._ahead.pop()
+            self._ahead.append((start, end))
 
     def _context(self, end: int) -> int | None:
         """The socket of a frame that ends there and is not marked; None if it is as of another."""
@@ -306,7 +322,7 @@ class SentConnection:
         if self._stopped:
             return "from behind the last record that the device could have"
         if distance(seq, self.sender.tcp.acknowledged) < 0:
-            return "of what was acknowledged before"
+            return "of what was acknowledged, or given up, before"
         return "whose records are not all in the capture"
 
     # -- what is said of it ---------------------------------------------------------------------
@@ -392,7 +408,7 @@ class Outbox:
                     out.sent.went(out.end, way, counters[_REBUILT] - before[_REBUILT])
                 elif ways or len(batch) != len(left):
                     out.sent.unsettle()
-        frames = _paired([out.wanted for out in batch if out.skb], left)
+        frames = paired([out.wanted for out in batch if out.skb], left)
         for out in batch:
             self._became(out, frames.pop(0) if out.skb else out.made, way)
         self.mismatches += sum(len(frame) for frame in frames if frame)
@@ -428,7 +444,7 @@ def plain(wanted: bytes, driver: Driver, context: int | None = None) -> Outgoing
     return Outgoing(wanted, Skb(wanted, context))
 
 
-def _paired(wanted: list[bytes], left: list[bytes]) -> list[bytes | None]:
+def paired(wanted: list[bytes], left: list[bytes]) -> list[bytes | None]:
     """What left for each that was to leave, and behind that, what was not to."""
     waiting = deque(left)
     pairs = list[bytes | None]()
