@@ -176,7 +176,7 @@ async def waits(dut: Any) -> None:
             await RisingEdge(dut.clk)
             now = int(dut.irq.value)
             if now and not was:
-                rises.append(bench.rx.clock)
+                rises.append(bench.rx.source.clock)
             was = now
 
     cocotb.start_soon(watch())
@@ -190,7 +190,7 @@ async def waits(dut: Any) -> None:
         begin(device, [peer])
         decrypted(words([peer.frame()]))  # with a record's head
         decrypted(words([peer.frame()]))
-        note(latency=bench.starts[-1] - bench.rx.when[-95])
+        note(latency=bench.rx_out.starts[-1] - bench.rx.source.when[-95])
         device.write(Addr.IRQ_STATUS, regs.IRQ_STATUS_COMMAND_DONE_MASK)
         device.write(Addr.IRQ_ENABLE, regs.IRQ_ENABLE_COMMAND_DONE_MASK)
         rises.clear()

@@ -679,17 +679,21 @@ def run(seed: int, frames: int) -> Tally:
     """The episode of one seed; Difference says how to repeat it."""
     tally = Tally()
     traffic = Traffic(seed)
-    gap, stall = traffic.pace()
+    sending = TxTraffic(seed, received=traffic)
+    (gap, stall), (tx_gap, tx_stall, told_stall) = traffic.pace(), sending.pace()
     device = Rtl(gap=gap, stall=stall, seed=seed)
+    device.pace(Stream.TX, tx_gap, tx_stall)
+    device.pace(Stream.COMPLETIONS, 0, told_stall)
     _Observed.seen = Situations()
     cosim_tx.Observed.seen = Situations()
     try:
         with observed():
-            episode(device, traffic, frames, tally, sending=TxTraffic(seed, received=traffic))
+            episode(device, traffic, frames, tally, sending=sending)
         tally.clocks = device.clocks
     except Difference as difference:
         raise Difference(
-            f"seed {seed}, gap {gap}, stall {stall}, {difference}\n"
+            f"seed {seed}, gap {gap}, stall {stall}, to the wire {tx_gap} and {tx_stall}, "
+            f"completions {told_stall}, {difference}\n"
             f"again: python -m cocotb_tests.cosim --seed {seed} --frames {frames}"
         ) from None
     finally:

@@ -21,6 +21,7 @@ from cocotb_tests.traffic_tx import Item, Items, Sender
 from host import regs
 from host.device_rtl import Stream as Out
 from model import tlsnic, tx, tx_walk
+from model.lookup import Flow
 from model.parse import Segment
 from model.record import HALF, HEADER, PREFIX, SEQ, TAG, size_of
 from model.regs import Opcode, Reason, TlsVersion, TxDrop, TxKind
@@ -293,6 +294,13 @@ class Observed(Tx):
             seen["no payload, an id that is none"] += 1
         self._commanded = False
         return sent
+
+    def add(
+        self, flow: Flow, version: TlsVersion, key: bytes, iv: bytes, seq: int, number: int
+    ) -> tuple[Reason, int]:
+        """As the model's."""
+        self._commanded = True
+        return super().add(flow, version, key, iv, seq, number)
 
     def resync(self, connection: int, seq: int, number: int) -> Reason:
         """As the model's; notes what it is in the middle of."""

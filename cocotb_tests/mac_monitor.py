@@ -232,6 +232,12 @@ class MacMonitor:
             case _:
                 self._secret(frame, connection, seek)
 
+    def reset(self) -> None:
+        """The device has forgotten all of it."""
+        self._streams.clear()
+        self._queue.clear()
+        self._seek = None
+
     def settled(self) -> None:
         """All that was handed over has been handled: no more of it can leave."""
         self._queue.clear()
@@ -299,14 +305,14 @@ class MacMonitor:
         last = first + len(data)
         known = first >= 0 and last <= stream.end
         other = _departs(stream, first, data) if known else first
+        trusted = _true(stream, seek, first, last) if seek else stream.honest
         if other is None:
-            if _true(stream, seek, first, last) if seek else stream.honest:
-                made.right = stream.wire(first, last)
-        elif known and _refused(stream, first, data, other):
+            made.right = stream.wire(first, last) if trusted else None
+        elif trusted and known and _refused(stream, first, data, other):
             made.never = "it has a header that no record can have"
         elif seek is None and 0 <= first <= stream.end:
             stream.honest = False
-        elif seek is None and stream.honest:
+        elif seek is None and trusted:
             made.never = "its place is none of the stream's"
 
 

@@ -22,14 +22,17 @@ from cocotb_tests.device import CocotbDevice, NicBench
 from cocotb_tests.harness import simulate, simulator
 from cocotb_tests.streams import Gaps, never, often, rng_of_test
 from cocotb_tests.traffic import Peer, Regime, Traffic
+from cocotb_tests.traffic_tx import Even, TxTraffic
 from host import regs
 from host.device import Device, RxDescriptor
 from host.device_model import ModelDevice
+from host.device_rtl import Stream
 from host.driver import Driver
 from host.keylog import KeyLog
 from host.pcap import Captured, read
 from host.regs import Addr, Opcode, RxPass
 from host.replay import Replay, Report
+from model.regs import TlsVersion, TxKind
 
 DATA = Path(cosim.__file__).parent.parent / "host" / "tests" / "data"
 CAPTURE = "tls13_small_records_v4"
@@ -55,9 +58,11 @@ async def bench_of(dut: Any, idle: Gaps = never, stall: Gaps = never) -> NicBenc
 
 
 @bridge
-def compare(device: CocotbDevice, made: Traffic, frames: int, tally: cosim.Tally) -> None:
-    """Random traffic through a device that was just reset."""
-    cosim.episode(device, made, frames, tally, length=min(frames, 100))
+def compare(
+    device: CocotbDevice, made: Traffic, sending: TxTraffic, frames: int, tally: cosim.Tally
+) -> None:
+    """Random traffic both ways through a device that was just reset."""
+    cosim.episode(device, made, frames, tally, length=min(frames, 100), sending=sending)
 
 
 def streams_of(rng: Random, count: int) -> list[Peer]:
@@ -86,49 +91,61 @@ async def random_traffic_is_as_in_the_model(dut: Any, idle: Gaps, stall: Gaps) -
     rng = rng_of_test()
     for _ in range(10):
         made = Traffic(rng.getrandbits(32), longest=longest, crowd=3)
-        await compare(CocotbDevice(bench), made, frames, tally)
-        if tally.reasons["NONE"] or not fast():  # a few frames may all pass
+        sending = TxTraffic(rng.getrandbits(32), longest=longest, crowd=3, received=made)
+        await compare(CocotbDevice(bench), made, sending, frames, tally)
+        if (tally.reasons["NONE"] and tally.sent.checked) or not fast():  # few may all pass
             break
         await bench.reset()
     bench.check()
-    assert bench.rules[1].words > tally.frames  # a rule that saw nothing would not be broken
-    assert tally.reasons["NONE"] or not fast()
+    # a rule that saw nothing would not be broken
+    assert bench.rules["m_axis_rx"].words > tally.frames
+    assert bench.rules["m_axis_txc"].words >= tally.sent.items
+    assert (tally.reasons["NONE"] and tally.sent.checked) or not fast()
 
 
 @cocotb.test(timeout_time=LIMIT, timeout_unit="ms")
 async def reset_in_the_middle_of_traffic_leaves_nothing(dut: Any) -> None:
-    """Reset at any place of a frame; the device is then as at first, connections gone."""
+    """Reset at any place of frames either way; the device is then as at first, connections gone."""
     rng = rng_of_test()
     bench = await bench_of(dut, never, often)
     device = CocotbDevice(bench)
 
     @bridge
-    def begin(peer: Peer) -> int:
-        cosim.prepare(device, traffic.add(peer))
-        status = cosim.ring(device)
-        device.write(Addr.CTRL, regs.CTRL_RX_ENABLE_MASK)
-        return status
+    def begin(*commands: traffic.Command) -> list[int]:
+        statuses = []
+        for command in commands:
+            cosim.prepare(device, command)
+            statuses.append(cosim.ring(device))
+        device.write(Addr.CTRL, regs.CTRL_RX_ENABLE_MASK | regs.CTRL_TX_ENABLE_MASK)
+        return statuses
 
     @bridge
     def first_counters() -> dict[str, int]:
         return cosim.counters(device)
 
     (peer,) = streams_of(rng, 1)
+    sender = Even(rng, traffic.random_flow(rng), TlsVersion.TLS_1_3, 200)
     for _ in range(4):
         assert not any((await first_counters()).values())
         # id 0, OK: nobody is there
-        assert await begin(peer) == regs.CMD_STATUS_DONE_MASK
+        done = regs.CMD_STATUS_DONE_MASK
+        assert await begin(traffic.add(peer), sender.begin()) == [done, done]
         for frame in frames_of(peer, 40):  # 4 words each at least: more than those clocks
             bench.post(frame)
+        for _ in range(40):
+            bench.hand(sender.next(rng.randrange(1, 150)), TxKind.ENCRYPT << 16)
         await ClockCycles(dut.clk, rng.randrange(20, 150))
-        assert bench.waiting
+        assert bench.rx.waiting
+        assert bench.tx.waiting
         await bench.reset()
         peer.restart()
+        sender.sent = sender.cursor
     await ClockCycles(dut.clk, 300)
-    assert not bench.out
+    assert not any(bench.came(stream) for stream in Stream)
     tally = cosim.Tally()
     made = Traffic(rng.getrandbits(32), longest=300, crowd=2)
-    await compare(device, made, 30 if fast() else 15, tally)
+    sending = TxTraffic(rng.getrandbits(32), longest=300, crowd=2)
+    await compare(device, made, sending, 30 if fast() else 15, tally)
     bench.check()
 
 
@@ -144,9 +161,9 @@ async def commands_under_traffic_stop_nothing(dut: Any) -> None:
 
     def command(wanted: traffic.Command) -> int:
         cosim.prepare(device, wanted)
-        before = bench.rules[1].words
+        before = bench.rules["m_axis_rx"].words
         status = cosim.ring(device)
-        moved.append(bench.rules[1].words - before)
+        moved.append(bench.rules["m_axis_rx"].words - before)
         assert status & regs.CMD_STATUS_REASON_MASK == 0
         return status >> regs.CMD_STATUS_ID_LSB
 

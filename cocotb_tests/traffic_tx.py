@@ -46,7 +46,7 @@ from cocotb_tests.traffic import (
     some_bytes,
     wrong_header,
 )
-from model.regs import Cipher, Direction, IpVersion, Opcode, TxKind
+from model.regs import Cipher, Direction, IpVersion, Opcode, TlsVersion, TxKind
 
 PREFIX: Final = 13  # bytes of a context's
 BACK: Final = 30_000  # bytes behind what was sent that may be sent again
@@ -639,6 +639,27 @@ class Sender(End):
         )
 
 
+class Even(Sender):
+    """A sender whose records all have texts of one size; frames without anything odd about them."""
+
+    def __init__(self, rng: Random, flow: Flow, version: TlsVersion, text: int) -> None:
+        super().__init__(rng, flow)
+        self.version, self.stream = version, Stream(flow, version, self.seq)
+        self.text = text
+
+    def _text_size(self) -> int:
+        return self.text
+
+    def frame(self, first: int, last: int) -> bytes:
+        """One with the stream's bytes [first, last), in clear."""
+        return self.built(first, self.clear(first, last), PLAIN).frame
+
+    def next(self, size: int) -> bytes:
+        """The next one in order, with so many bytes."""
+        first, self.cursor = self.cursor, self.cursor + size
+        return self.frame(first, self.cursor)
+
+
 # ---- all of them ----
 
 
@@ -671,6 +692,12 @@ class TxTraffic:
         self._gone: deque[tuple[int, Sender]] = deque(maxlen=8)
         self.senders: dict[int, Sender] = {}
 
+    def pace(self) -> tuple[int, int, int]:
+        """In 256 clocks: gaps of items, stalls of the wire and of completions."""
+        rng = self.rng
+        paces = (0, 0, 0, 0, 10, 40, 100, rng.choice((0, 0, 0, 230)))
+        return rng.choice(paces), rng.choice(paces), rng.choice((0, *paces))
+
     def burst(self, items: int) -> list[TxStep]:
         """So many items or some more, and what goes with them."""
         rng = self.rng
@@ -688,9 +715,27 @@ class TxTraffic:
             while len(self.senders) < min(self._crowd, self._connections) and rng.random() < 0.9:
                 steps.append(self._add())
             made = self._items(min(left, int(1 + rng.expovariate(1 / 40))))
-            steps.append(made)
+            steps += self._interrupted(made) if rng.random() < 0.2 else [made]
             left -= len(made.items)
         return steps
+
+    def _interrupted(self, made: Items) -> Iterator[TxStep]:
+        """A command behind a context, if there is one."""
+        rng, items, notes = self.rng, made.items, made.notes
+        places = [n for n, item in enumerate(items) if item.kind is TxKind.CONTEXT]
+        own = items[rng.choice(places)].connection if places else None
+        if own is None or own not in self.senders:
+            yield made
+            return
+        at = 1 + rng.choice([n for n in places if items[n].connection == own])
+        yield Items(items[:at], notes[:at], rng.choice((0, 1 << 30)))
+        some = self.senders[own]
+        if rng.random() < 0.5:
+            yield some.skip(own)
+            some.lost = True  # what is behind it was made before
+        else:
+            yield add(Sender(rng, some.flow), direction=Direction.TX)  # which it has
+        yield Items(items[at:], notes[at:], made.left)
 
     def _switch(self, enable: bool) -> Iterator[TxStep]:
         for sender in self.senders.values():

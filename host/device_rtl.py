@@ -53,7 +53,9 @@ class RtlDevice:
         self._lib.tlsnic_new.restype = ctypes.c_void_p
         self._lib.tlsnic_clocks.restype = ctypes.c_uint64
         self._handle: Any = ctypes.c_void_p(self._lib.tlsnic_new())
-        self._lib.tlsnic_pace(self._sim, gap, stall, ctypes.c_uint64(seed))
+        self._lib.tlsnic_seed(self._sim, ctypes.c_uint64(seed))
+        for stream in Stream:
+            self.pace(stream, gap, stall)
         self._buffer = ctypes.create_string_buffer(MAX_BYTES)
         self._lengths = (ctypes.c_uint32 * BATCH)()
         self._words = (ctypes.c_uint64 * BATCH)()
@@ -63,6 +65,10 @@ class RtlDevice:
         if self._handle is None:
             raise DeviceError("the device is closed")
         return self._handle
+
+    def pace(self, stream: Stream, gap: int, stall: int) -> None:
+        """Gaps and stalls of one stream, of 256 clocks."""
+        self._lib.tlsnic_pace(self._sim, stream, gap, stall)
 
     @property
     def clocks(self) -> int:

@@ -127,7 +127,7 @@ class Completion:
             reason=TxDrop(word >> 24 & 0xF),
             seq=word >> 32 & 0xFFFF_FFFF,
         )
-        contradicts = made.sent or made.reason if is_tag else made.seq or data
+        contradicts = made.sent or made.reason if is_tag else made.seq
         if contradicts or made.pack() != (data, word):
             raise ValueError(f"{word:#018x} is no completion: a bit is set that has no meaning")
         return made

@@ -1,8 +1,8 @@
 // shim.cpp - the Verilated device in the caller's process; frames cross in bulk.
 //
 // Every call that runs clocks moves words of all streams. A frame's words go in one after another
-// with a gap in `gap` of 256 clocks; the host's side, and the wire's, is not ready in `stall` of
-// 256. The four stream rules (docs/interfaces.md) are kept. One Sim is used by one thread at a time.
+// with a gap in `gap` of 256 clocks; whoever takes what comes out is not ready in `stall` of 256.
+// The four stream rules (docs/interfaces.md) are kept. One Sim is used by one thread at a time.
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -30,6 +30,7 @@ struct Source {                         // frames that go in
     IData* user;                        // null: the stream has none
     std::deque<Frame> frames;
     size_t offset = 0;                  // of the next word in frames.front()
+    uint32_t gap = 0;
 
     void offer() {                      // the next word
         const std::string& bytes = frames.front().bytes;
@@ -61,6 +62,7 @@ struct Sink {                           // frames that come out
     const QData* user;                  // null: the stream has none
     std::deque<Frame> frames;
     std::string partial;                // frame that is coming out
+    uint32_t stall = 0;
 
     void take() {                       // the word, if there is one
         if (!valid || !ready) return;
@@ -91,7 +93,6 @@ struct Sim {
          &top.m_axis_txc_tuser, {}, {}},
     };
     uint64_t clocks = 0, random = 1;
-    uint32_t gap = 0, stall = 0;
 
     Source& source(uint32_t stream) { return in[stream == RX ? RX : TX]; }
 
@@ -104,8 +105,8 @@ struct Sim {
 
     void clock() {
         for (Source& s : in)
-            if (!s.valid && !s.frames.empty() && !(gap && dice() < gap)) s.offer();
-        for (Sink& s : out) s.ready = !(stall && dice() < stall);
+            if (!s.valid && !s.frames.empty() && !(s.gap && dice() < s.gap)) s.offer();
+        for (Sink& s : out) s.ready = !(s.stall && dice() < s.stall);
         top.clk = 0;
         top.eval();
         bool taken[2];
@@ -138,11 +139,13 @@ void tlsnic_delete(void* handle) {
 
 uint64_t tlsnic_clocks(void* handle) { return static_cast<Sim*>(handle)->clocks; }
 
-void tlsnic_pace(void* handle, uint32_t gap, uint32_t stall, uint64_t seed) {
+void tlsnic_seed(void* handle, uint64_t seed) { static_cast<Sim*>(handle)->random = seed * 2 + 1; }
+
+// Gaps of the frames that go in on this stream, and stalls of what comes out.
+void tlsnic_pace(void* handle, uint32_t stream, uint32_t gap, uint32_t stall) {
     Sim* sim = static_cast<Sim*>(handle);
-    sim->gap = gap;
-    sim->stall = stall;
-    sim->random = seed * 2 + 1;
+    if (stream != COMPLETIONS) sim->in[stream].gap = gap;
+    sim->out[stream].stall = stall;
 }
 
 // Returns the response (0 OKAY, 2 SLVERR), or -1 when none came within `clocks`.

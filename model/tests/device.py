@@ -47,6 +47,7 @@ def add(
     ip_version: IpVersion = IpVersion.IPV4,
     local_addr: bytes = b"",
     remote_addr: bytes = b"",
+    local_port: int = LOCAL_PORT,
     remote_port: int = REMOTE_PORT,
 ) -> tuple[Reason, int]:
     """ADD. An address that is not given is that of the mailbox."""
@@ -58,7 +59,7 @@ def add(
     fill(
         device,
         CMD_OP=op,
-        CMD_PORTS=LOCAL_PORT | remote_port << 16,
+        CMD_PORTS=local_port | remote_port << 16,
         CMD_SEQ=seq,
         CMD_RECORD_LO=number & 0xFFFF_FFFF,
         CMD_RECORD_HI=number >> 32,

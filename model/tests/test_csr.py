@@ -13,7 +13,17 @@ from systemrdl.compiler import RDLCompiler
 from systemrdl.node import RegNode
 
 from model.csr import BusError, Command, Csr
-from model.regs import COUNTERS, Addr, Answer, Cipher, Direction, IpVersion, Reason, TlsVersion
+from model.regs import (
+    COUNTERS,
+    Addr,
+    Answer,
+    Cipher,
+    Direction,
+    IpVersion,
+    Opcode,
+    Reason,
+    TlsVersion,
+)
 from model.tests.device import ADD_V4, add, counter, fill, ring
 from model.tlsnic import Config, Tlsnic
 
@@ -261,6 +271,47 @@ def test_add_and_del() -> None:
         Addr.ADD_REFUSED_BAD_ARGUMENT: 0,
     }
     assert {address: counter(device, address) for address in counts} == counts
+
+
+def test_the_directions_have_nothing_to_do_with_each_other() -> None:
+    device = Tlsnic(Config(connections=2))
+    for n in range(2):
+        for direction in Direction:
+            assert add(device, direction=direction, remote_port=n) == (Reason.OK, n)
+            assert add(device, direction=direction, remote_port=n) == (Reason.EXISTS, 0)
+    for direction in Direction:
+        assert add(device, direction=direction, remote_port=2) == (Reason.NO_SPACE, 0)
+    fill(device, CMD_OP=2 | 1 << 8, CMD_CONNECTION=0)
+    assert ring(device) == (Reason.OK, 0)
+    assert ring(device) == (Reason.NO_CONNECTION, 0)
+    assert add(device, direction=Direction.RX, remote_port=2) == (Reason.NO_SPACE, 0)
+    assert add(device, direction=Direction.TX, remote_port=2) == (Reason.OK, 0)
+    counts = {
+        Addr.RX_TLS_CTX: 2,
+        Addr.RX_TLS_DEL: 0,
+        Addr.TX_TLS_CTX: 3,
+        Addr.TX_TLS_DEL: 1,
+        Addr.ADD_REFUSED_EXISTS: 4,
+        Addr.ADD_REFUSED_NO_SPACE: 3,
+    }
+    assert {address: counter(device, address) for address in counts} == counts
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("connection", [0, 1, 2, 64, 0xFFFF])
+def test_resync_is_for_connections_of_its_own_direction(
+    direction: Direction, connection: int
+) -> None:
+    device = Tlsnic()
+    for n in range(2):
+        add(device, direction=Direction.RX, remote_port=n)
+    add(device, direction=Direction.TX)
+    has_rx = direction is Direction.RX and connection < 2
+    has_tx = direction is Direction.TX and connection < 1
+    fill(device, CMD_CONNECTION=connection, CMD_OP=Opcode.RESYNC_RX | direction << 8)
+    assert ring(device) == (Reason.STALE if has_rx else Reason.NO_CONNECTION, connection)
+    fill(device, CMD_OP=Opcode.RESYNC_TX | direction << 8)
+    assert ring(device) == (Reason.OK if has_tx else Reason.NO_CONNECTION, connection)
 
 
 @pytest.mark.parametrize("cipher", Cipher)

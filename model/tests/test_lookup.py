@@ -109,6 +109,13 @@ def test_every_field_counts(other: Flow) -> None:
     assert (table.find(FLOW), table.find(other)) == (0, 1)
 
 
+def test_a_reversed_flow_is_that_of_the_other_end() -> None:
+    assert FLOW.reversed == Flow(
+        FLOW.ip_version, FLOW.remote_addr, FLOW.local_addr, FLOW.remote_port, FLOW.local_port
+    )
+    assert FLOW.reversed.reversed == FLOW
+
+
 def test_two_connections_cannot_have_one_fingerprint() -> None:
     other = collides(FLOW, b"\x0a\0\0\7" + bytes(12))
     assert other != FLOW

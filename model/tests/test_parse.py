@@ -20,7 +20,7 @@ from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 
 from model.lookup import Flow
-from model.parse import Segment, parse, sums_up
+from model.parse import Segment, locate, parse, sums_up, tcp_checksum
 from model.regs import IpVersion, RxPass
 
 MAX_FRAME: Final = 9600
@@ -418,6 +418,35 @@ def test_sums_against_rfc_1071() -> None:
         assert naive_sum(closed) == 0xFFFF
         closed[rng.randrange(len(closed))] ^= 1 << rng.randrange(8)
         assert not sums_up(bytes(closed))
+
+
+# ---- without the last check ----
+
+
+@pytest.mark.parametrize("packet", PACKETS)
+@pytest.mark.parametrize("payload", [b"", b"x", b"pay", b"payload!"])
+def test_the_checksum_that_a_segment_must_have(packet: str, payload: bytes) -> None:
+    frame = with_tcp(ether() / PACKETS[packet](), payload)
+    tcp = len(frame) - len(payload) - 20
+    whole = parse(frame, MAX_FRAME)
+    for has in (b"\0\0", b"\xff\xff", b"\x12\x34", frame[tcp + 16 : tcp + 18]):
+        for padding in (b"", b"\xaa", b"\xaa" * 8):
+            changed = frame[: tcp + 16] + has + frame[tcp + 18 :] + padding
+            segment = locate(changed, MAX_FRAME)
+            assert segment == whole
+            assert isinstance(segment, Segment)
+            assert tcp_checksum(changed, segment) == frame[tcp + 16 : tcp + 18]
+
+
+@pytest.mark.parametrize("defects", ["ipv4", "ipv6"])
+def test_all_other_checks_are_made(defects: str) -> None:
+    is_v4 = defects == "ipv4"
+    good = base(4) if is_v4 else with_tcp(ether() / PACKETS["ipv6, hop-by-hop"]())
+    for reason, change in IPV4_DEFECTS if is_v4 else IPV6_DEFECTS:
+        frame = bytearray(good)
+        change(frame)
+        got = locate(bytes(frame), MAX_FRAME)
+        assert isinstance(got, Segment) if reason is RxPass.BAD_TCP_CSUM else got is reason
 
 
 # ---- which comes first ----

@@ -46,8 +46,8 @@ def segment(
         packet = ether / IP(src=driver.REMOTE_V4, dst=driver.LOCAL_V4)
     else:
         packet = ether / Dot1Q(vlan=9) / IPv6(src=driver.REMOTE_V6, dst=driver.LOCAL_V6)
-    fields = {"flags": "A", "options": [("Timestamp", (1, 2))], **fields}
-    tcp = TCP(sport=remote_port, dport=driver.LOCAL_PORT, seq=seq % SEQ, **fields)
+    common = {"flags": "A", "options": [("Timestamp", (1, 2))], "dport": driver.LOCAL_PORT}
+    tcp = TCP(sport=remote_port, seq=seq % SEQ, **{**common, **fields})
     return bytes(packet / tcp / Raw(payload)) + bytes(padding)
 
 
