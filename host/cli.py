@@ -1,8 +1,9 @@
 """The command line: `tlsnic replay CAPTURE --keys KEYLOG --nic ADDRESS`, `sweep`, `resend`.
 
 In: arguments and files. Out: a table on the standard output, and what else is asked for in files.
-Exit code 0; 1 if what the stack delivered differs from what software alone delivers; 2, with one
-line on the standard error, for input that cannot be used.
+Exit code 0; 1 if what the stack delivered differs from what software alone delivers, or what left
+from the capture; 2, with one line on the standard error, for input that cannot be used, or of which
+nothing could be replayed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from host.driver import Driver
 from host.driver_tx import OutOfOrder
 from host.keylog import KeyLog
 from host.replay import ConnectionReport, ReceivedReport, Replay, Report
-from host.replay_send import SentReport
+from host.replay_send import How, SentReport
 from host.resync import ResyncType
 from host.sweep_cli import SweepError
 
@@ -257,7 +258,8 @@ def _print(report: Report, console: Console) -> None:
         console.print(line, markup=False)
     passed = "".join(f", {name} {count}" for name, count in sorted(report.reasons.items()))
     console.print(f"{report.frames} frames, {report.frames_decrypted} decrypted{passed}")
-    sent = "".join(f", {count} {name}" for name, count in report.sent.items() if count)
+    hows = ((How[name.upper()].value, count) for name, count in report.sent.items() if count)
+    sent = "".join(f", {count} {how}" for how, count in hows)
     dropped = "".join(f", {name} {count}" for name, count in sorted(report.dropped.items()))
     console.print(f"{report.frames_sent} frames sent{sent}{dropped}")
     received = report.mismatches - report.mismatches_sent

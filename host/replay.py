@@ -432,6 +432,9 @@ class Replay:
         got = self._driver.receive(frames, now)
         told = iter(got)
         for each in waiting:
+            if each.connection and each.connection.sent.due():
+                self._outbox.flush()
+                each.connection.sent.acked()
             if each.received:
                 self._receive(each, next(told))
             elif each.sent:
@@ -459,12 +462,11 @@ class Replay:
             return
         each.connection.receive(each.segment, each.step, got)
         sent = each.connection.sent
+        if each.segment.flags & ACK:
+            sent.acknowledge(each.segment.ack)
         if each.segment.flags & RST:
             self._outbox.flush()
             sent.abort()
-        elif each.segment.flags & ACK and sent.frees(each.segment.ack):
-            self._outbox.flush()
-            sent.acked(each.segment.ack)
 
     def _send(self, each: _Waiting) -> None:
         frame, connection = each.captured.frame, each.connection

@@ -11,8 +11,9 @@ driver's. What becomes of a frame with bytes of records:
     as captured   the records of some of its bytes are not known, not held any more, or were sent
                   before kTLS began
 
-All others are plain. Checksums are made where a host has them made, so those of a capture from
-before that count as if they were right.
+All others are plain. An acknowledgement takes effect some packets later, or when the connection
+ends: the capture may be from elsewhere, and there it is seen before the host has it. Checksums are
+made where a host has them made, so those of a capture from before that count as if they were right.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ from dataclasses import dataclass, replace
 from enum import Enum, IntFlag
 from typing import Final
 
+from host import tcp
 from host.driver import Driver
 from host.driver_tx import OutOfOrder, Skb
 from host.handshake import TrafficKeys
 from host.ktls_send import Sender
 from host.packet import RST, SYN, Flow, Packet, Segment, parse, summed, unsummed, with_payload
 from host.replay_wire import Digest, SentRecord, Wire
-from host.tcp import MASK, distance
 
+ACK_AFTER: Final = 256  # packets of a connection
 _COUNTERS: Final = {way: f"tx_ooo_{way.name.lower()}" for way in OutOfOrder}
 _REBUILT: Final = "tx_ooo_rebuild_bytes"
 
@@ -39,10 +41,10 @@ _REBUILT: Final = "tx_ooo_rebuild_bytes"
 class How(Enum):
     """What became of a frame."""
 
-    PLAIN = "plain"
     ENCRYPTED = "encrypted"
     SOFTWARE = "software"
     CAPTURED = "as captured"
+    PLAIN = "plain"
 
 
 class By(IntFlag):
@@ -149,6 +151,9 @@ class SentConnection:
         self._frames: Counter[How] = Counter()
         self._captured: Counter[str] = Counter()  # why frames left as captured
         self._ways: Counter[OutOfOrder] = Counter()
+        self._packets = 0  # both ways
+        self._acks: deque[tuple[int, int]] = deque()  # behind how many packets, and which
+        self._closed = False
         self._rebuilt = 0
         self._mismatches = 0
 
@@ -180,22 +185,30 @@ class SentConnection:
         self.sender.offload(self._driver, self._flow)
         return self.sender.refused
 
-    def frees(self, ack: int) -> bool:
-        """Whether an acknowledgement has an effect: not if it is old, or of what was not sent."""
-        if self.sender is None:
-            return False
-        fin = self._wire.sent.seq(self._end + 1)
-        return distance(ack, fin) <= 0 and distance(ack, self.sender.tcp.acknowledged) > 0
+    def acknowledge(self, ack: int) -> None:
+        """An acknowledgement came: all before that sequence number, if that was ever sent."""
+        if self.sender is None or tcp.distance(ack, self._wire.sent.seq(self._end + 1)) > 0:
+            return
+        last = self._acks[-1][1] if self._acks else self.sender.tcp.acknowledged
+        if tcp.distance(ack, last) > 0:
+            self._acks.append((self._packets + (0 if self._closed else ACK_AFTER), ack))
 
-    def acked(self, ack: int) -> None:
-        """All before that sequence number was acknowledged."""
-        if self.sender:
-            self.sender.acked(ack)
+    def due(self) -> bool:
+        """Whether an acknowledgement takes effect now; to be called with each packet."""
+        self._packets += 1
+        return bool(self._acks) and self._acks[0][0] < self._packets
+
+    def acked(self) -> None:
+        """What is due takes effect: those records are not needed any more."""
+        while self.sender and self._acks and (self._closed or self._acks[0][0] < self._packets):
+            self.sender.acked(self._acks.popleft()[1])
 
     def close(self) -> None:
         """Nothing more is written; what was may be sent again until it is acknowledged."""
         if self.sender:
             self.sender.close()
+        self._closed = True
+        self.acked()
 
     def abort(self) -> None:
         """Nothing is sent any more."""
@@ -312,7 +325,7 @@ class SentConnection:
                 return None
             parts.append(piece.data)
             marks.add(piece.marked)
-            seq, size = seq + len(piece.data) & MASK, size - len(piece.data)
+            seq, size = seq + len(piece.data) & tcp.MASK, size - len(piece.data)
         return (b"".join(parts), marks.pop()) if len(marks) == 1 else None
 
     def _why(self, seq: int, start: int) -> str:
@@ -321,7 +334,7 @@ class SentConnection:
             return "from before the device had the connection"
         if self._stopped:
             return "from behind the last record that the device could have"
-        if distance(seq, self.sender.tcp.acknowledged) < 0:
+        if tcp.distance(seq, self.sender.tcp.acknowledged) < 0:
             return "of what was acknowledged, or given up, before"
         return "whose records are not all in the capture"
 

@@ -57,7 +57,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert rx.split() == ["rx", "20,000", "687", "0", "0", "0", wanted["rx_sha256"][:16]]
     assert tx.split() == ["tx", "5,000", "192", "0", "0", "0", wanted["tx_sha256"][:16]]
     assert frames == "413 frames, 403 decrypted, NO_CONNECTION 3, NO_PAYLOAD 7"
-    assert sent == "37 frames sent, 24 plain, 13 encrypted"
+    assert sent == "37 frames sent, 13 encrypted, 24 plain"
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,11 @@ CASES = [(version, size) for version in (0x0303, 0x0304) for size in (16, 32)]
 HEADERS = 54  # Ethernet, IPv4 and TCP
 
 
+@pytest.fixture
+def acks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_send, "ACK_AFTER", 0)
+
+
 def tx_records(found: ConnectionReport) -> tuple[int, int, int]:
     """Of the device, of both, of software."""
     by = found.tx.records
@@ -197,9 +202,12 @@ class Lacking(ModelDevice):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("seed", range(30))
-def test_any_traffic_leaves_as_captured(seed: int, way: OutOfOrder) -> None:
+def test_any_traffic_leaves_as_captured(
+    seed: int, way: OutOfOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Records of all sizes and kinds, key updates, retransmissions of anything, disorder, acks."""
     random = Random(seed)
+    monkeypatch.setattr(replay_send, "ACK_AFTER", random.choice([0, 0, 10, 256]))
     session = Session(random.choice([0x0303, 0x0304]), random.choice([16, 32]), seed)
     tcp = Tcp(next=[random.getrandbits(32), random.getrandbits(32)])
     tcp.open()
@@ -242,6 +250,7 @@ def test_any_traffic_leaves_as_captured(seed: int, way: OutOfOrder) -> None:
     assert found.tx.offloaded == (type(device) is ModelDevice or session.key_size == 16)
 
 
+@pytest.mark.usefixtures("acks_at_once")
 def test_frames_in_order_go_together() -> None:
     """Those between two acknowledgements; one that is out of order goes alone."""
 
@@ -303,8 +312,9 @@ def test_the_device_begins_behind_what_was_sent_in_the_handshake() -> None:
     assert found.tx.sha256 == sha256(TEXT[:500] * 4)
 
 
+@pytest.mark.usefixtures("acks_at_once")
 def test_records_are_freed_as_they_are_acknowledged() -> None:
-    """Sent again although it was acknowledged: the capture was taken far from the host."""
+    """Sent again although it was acknowledged: a host would not have it any more."""
     session = Session()
     tcp = connection(session)
     first = sent_size(tcp)
@@ -327,6 +337,20 @@ def test_records_are_freed_as_they_are_acknowledged() -> None:
     ]
 
 
+@pytest.mark.parametrize("packets", [255, 256])
+def test_what_crosses_its_acknowledgement_is_still_held(packets: int) -> None:
+    """The capture was taken far from the host, to which the acknowledgement is on its way."""
+    session = Session()
+    tcp = connection(session)
+    data = tcp.send(CLIENT, session.writers[CLIENT].record(DATA, TEXT[:978]))[0]
+    ack = tcp.frame(SERVER, tcp.next[SERVER], ACK)
+    tcp.frames += [ack, *[tcp.frame(CLIENT, tcp.next[CLIENT], ACK)] * packets, data]
+    report, seen = replay(tcp.frames, session.key_log)
+    leaves_as_captured(tcp.frames, report, seen)
+    assert ways(only(report)) == (packets == 255, 0, 0)
+
+
+@pytest.mark.usefixtures("acks_at_once")
 def test_what_was_never_sent_is_not_acknowledged() -> None:
     session = Session()
     tcp = connection(session)
