@@ -448,6 +448,10 @@ async def it_counts_to_64_k(dut: Any) -> None:
             value = (int.from_bytes(raw[50:52]) + step) % (1 << 16)
             raw[50:52] = value.to_bytes(2)
             await bench.send(bytes(raw))
+    ones = ":".join(["ffff"] * 8)  # the greatest sum of a pseudo-header
+    ether = Ether(dst="02:00:00:00:00:02", src="02:00:00:00:00:01")
+    for data in fill:
+        await bench.send(bytes(ether / IPv6(src=ones, dst=ones) / TCP() / Raw(data)))
     await bench.done()
 
 
