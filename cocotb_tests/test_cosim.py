@@ -402,6 +402,22 @@ def test_a_device_that_stops_is_told() -> None:
     device.close()
 
 
+def test_a_register_read_does_not_lose_what_wakes_a_path() -> None:
+    """A path sleeps that had nothing to do; a frame's first word comes while a register is read."""
+    device, frame = Rtl(), bytes(range(100))
+    awake = 1 << 14  # clocks
+    for _ in range(3):
+        begin = device.clocks
+        while device.clocks < begin + awake + 100:
+            device.read(Addr.ID)
+        device.rx_send([frame], left=1)
+        device.tx_send([(frame, 0)], left=1)
+        device.read(Addr.ID)
+        assert device.tx_take(1) == [frame]
+        assert [got for got, _ in device.words(1)] == [frame]
+    device.close()
+
+
 def test_same_fingerprint_is_the_same() -> None:
     """Of the flows that are to collide: by the model's CRC."""
     rng = Random(seed())

@@ -103,12 +103,15 @@ struct Sim {
         return (random * 0x2545F4914F6CDD1Dull) >> 56;
     }
 
-    void clock() {
+    void low() {                        // the clock's first half: what goes in is there before it
         for (Source& s : in)
             if (!s.valid && !s.frames.empty() && !(s.gap && dice() < s.gap)) s.offer();
         for (Sink& s : out) s.ready = !(s.stall && dice() < s.stall);
         top.clk = 0;
         top.eval();
+    }
+
+    void high() {                       // and its edge
         bool taken[2];
         for (int i = 0; i < 2; ++i) taken[i] = in[i].valid && in[i].ready;
         for (Sink& s : out) s.take();
@@ -117,6 +120,11 @@ struct Sim {
         ++clocks;
         for (int i = 0; i < 2; ++i)
             if (taken[i]) in[i].taken();
+    }
+
+    void clock() {
+        low();
+        high();
     }
 };
 }  // namespace
@@ -157,13 +165,12 @@ int tlsnic_write(void* handle, uint32_t addr, uint32_t value, uint64_t clocks) {
     top.s_axil_wstrb = 15;
     top.s_axil_awvalid = top.s_axil_wvalid = top.s_axil_bready = 1;
     for (const uint64_t end = sim->clocks + clocks; sim->clocks < end;) {
-        top.clk = 0;
-        top.eval();
+        sim->low();
         const bool aw = top.s_axil_awvalid && top.s_axil_awready;
         const bool w = top.s_axil_wvalid && top.s_axil_wready;
         const bool b = top.s_axil_bvalid;
         const int response = top.s_axil_bresp;
-        sim->clock();
+        sim->high();
         if (aw) top.s_axil_awvalid = 0;
         if (w) top.s_axil_wvalid = 0;
         if (b) {
@@ -180,13 +187,12 @@ int tlsnic_read(void* handle, uint32_t addr, uint32_t* value, uint64_t clocks) {
     top.s_axil_araddr = addr;
     top.s_axil_arvalid = top.s_axil_rready = 1;
     for (const uint64_t end = sim->clocks + clocks; sim->clocks < end;) {
-        top.clk = 0;
-        top.eval();
+        sim->low();
         const bool ar = top.s_axil_arvalid && top.s_axil_arready;
         const bool r = top.s_axil_rvalid;
         const int response = top.s_axil_rresp;
         *value = top.s_axil_rdata;
-        sim->clock();
+        sim->high();
         if (ar) top.s_axil_arvalid = 0;
         if (r) {
             top.s_axil_rready = 0;
