@@ -754,6 +754,6 @@ def test_what_left_beside_what_was_to_leave() -> None:
     paired = replay_send.paired
     assert paired([one, two], [one, two]) == [one, two]
     assert paired([one, two, three], [one, three]) == [one, None, three]
-    assert paired([one, two], [one, three, two]) == [one, None, three, two]
+    assert paired([one, two], [one, three, two]) == [one, two, three]
     assert paired([one], []) == [None]
     assert paired([], [one]) == [one]
