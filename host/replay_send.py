@@ -458,13 +458,19 @@ def plain(wanted: bytes, driver: Driver, context: int | None = None) -> Outgoing
 
 
 def paired(wanted: list[bytes], left: list[bytes]) -> list[bytes | None]:
-    """What left for each that was to leave, and behind that, what was not to."""
-    waiting = deque(left)
-    pairs = list[bytes | None]()
+    """What left for each that was to leave, in order; and behind that, what was not to."""
+    if len(left) == len(wanted):
+        return list(left)
+    pairs, more, waiting = list[bytes | None](), list[bytes | None](), left
     for each in wanted:
-        mine = len(left) == len(wanted) or (waiting and _alike(waiting[0], each))
-        pairs.append(waiting.popleft() if mine else None)
-    return pairs + list(waiting)
+        found = next((n for n, frame in enumerate(waiting) if _alike(frame, each)), None)
+        if found is None:
+            pairs.append(None)
+        else:
+            pairs.append(waiting[found])
+            more += waiting[:found]
+            waiting = waiting[found + 1 :]
+    return pairs + more + waiting
 
 
 def _alike(one: bytes, other: bytes) -> bool:

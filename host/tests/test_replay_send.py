@@ -699,6 +699,24 @@ def test_a_device_that_sends_something_else_is_found_out(
     assert only(report).tx.mismatches == (0 if kind is TxKind.PLAIN else report.mismatches)
 
 
+def test_a_device_that_sends_what_it_was_to_keep_is_found_out() -> None:
+    class Leaky(ModelDevice):
+        def send(self, items: Sequence[tuple[bytes, TxDescriptor]]) -> list[Sent]:
+            return [
+                Sent(data, each.reason, each.tags) if told.kind is TxKind.FEED else each
+                for (data, told), each in zip(items, super().send(items), strict=True)
+            ]
+
+    session = Session()
+    tcp = connection(session)
+    tcp.send(CLIENT, session.writers[CLIENT].record(DATA, TEXT[:2978]), 1000)
+    tcp.frames.append(tcp.frames[-2])
+    way = OutOfOrder.REBUILD
+    report, seen = replay(tcp.frames, session.key_log, device=Leaky(), out_of_order=way)
+    assert report.mismatches_sent == HEADERS + 1000
+    assert [each.frame for each in seen] == tcp.frames
+
+
 def test_a_device_that_makes_no_checksum_is_found_out() -> None:
     class Lazy(ModelDevice):
         def send(self, items: Sequence[tuple[bytes, TxDescriptor]]) -> list[Sent]:
@@ -736,6 +754,6 @@ def test_what_left_beside_what_was_to_leave() -> None:
     paired = replay_send.paired
     assert paired([one, two], [one, two]) == [one, two]
     assert paired([one, two, three], [one, three]) == [one, None, three]
-    assert paired([one, two], [one, three, two]) == [one, None, three, two]
+    assert paired([one, two], [one, three, two]) == [one, two, three]
     assert paired([one], []) == [None]
     assert paired([], [one]) == [one]
