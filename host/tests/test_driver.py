@@ -282,7 +282,7 @@ def test_the_driver_keeps_no_key() -> None:
     held = {name: value for name, value in vars(driver).items() if name != "_device"}
     assert repr(KEY[:16]) not in repr(held)
     wanted = {"_refused", "_requests", "_now", "_lost", "_scans", "_tx"}
-    wanted |= {"caps", "resync", "out_of_order"}
+    wanted |= {"caps", "max_frame", "resync", "out_of_order"}
     assert set(held) == wanted
     (connection,) = vars(held["_requests"])["_connections"].values()
     assert repr(KEY[:16]) not in repr(connection)

@@ -234,6 +234,10 @@ def test_a_fin_is_no_byte() -> None:
     assert left == [host.wire(0, end - 9), host.wire(end - 9, end, ACK | FIN)]
     host.send((end - 9, end))  # again: it is behind what is expected, wholly
     assert host.counts() == {"ooo_seek": 1}
+    host = Host()
+    assert host.driver.transmit([host.skb(0, 50, ACK | FIN)]) == [host.wire(0, 50, ACK | FIN)]
+    host.send((50, 60))
+    assert host.counts() == {}
 
 
 # -- what leaves as it is, and what does not -----------------------------------------------------
@@ -369,6 +373,12 @@ def test_a_tag_that_is_not_told_yet_is_waited_for() -> None:
     end = host.starts[1]
     host.send((0, end), (30, end - 16), (50, end))
     assert host.nic.kinds == [[ENCRYPT, CONTEXT, ENCRYPT], [CONTEXT, ENCRYPT]]
+
+
+def test_to_rebuild_no_tag_is_needed() -> None:
+    host = Host(lacks=SEEK)
+    host.send((0, host.starts[1]), (50, host.starts[1]))
+    assert host.nic.kinds == [[ENCRYPT, CONTEXT, FEED, ENCRYPT]]
 
 
 @pytest.mark.parametrize("lacks", [0, REBUILD])
@@ -614,7 +624,7 @@ def test_a_segment_beyond_the_last_record_does_not_seek() -> None:
     host.send(*host.all())
     host.driver.tls_dev_resync(host.context, Direction.TX, host.seq + end + 10 & MASK, 9)
     host.nic.batches.clear()
-    frame = host.tcp.frame(CLIENT, host.seq + end - 5 & MASK, ACK, bytes(10))
+    frame = host.tcp.frame(CLIENT, host.seq + end - 5 & MASK, ACK, bytes(6))
     host.driver.transmit([Skb(frame, host.context, decrypted=True)])
     assert host.nic.kinds == [[CONTEXT, FEED, ENCRYPT]]
 
@@ -753,16 +763,16 @@ def test_a_frame_that_is_too_long_for_the_device() -> None:
     assert stats["tx_drop_bad_frame"] == 1
 
 
-def test_what_was_fed_and_dropped_leaves_the_device_at_the_records_start() -> None:
-    host = Host((3000,), lacks=SEEK)
-    host.nic.write(Addr.CTRL, regs.CTRL_TX_ENABLE_MASK)
-    skb = host.skb(200, 210)
-    frame = bytearray(skb.frame)
+@pytest.mark.parametrize("at", [0, 30])
+def test_a_frame_that_is_dropped_behind_its_context(at: int) -> None:
+    host = Host(lacks=SEEK)
+    first = host.starts[1] + at
+    frame = bytearray(host.skb(first, first + 10).frame)
     frame[14 + 10] ^= 1  # its own IP checksum is wrong; those of what is fed are made anew
     assert host.driver.transmit([Skb(bytes(frame), host.context, decrypted=True)]) == []
-    host.send((200, 220), (220, 230))
+    host.send((first, first + 20), (first + 20, first + 30))
     assert host.counts()["ooo_rebuild"] == 1
-    assert host.nic.kinds == [[CONTEXT, FEED, ENCRYPT], [ENCRYPT, ENCRYPT]]
+    assert host.nic.kinds == [[CONTEXT, FEED, ENCRYPT][:: 1 if at else 2], [ENCRYPT, ENCRYPT]]
 
 
 def test_tags_of_what_was_dropped_do_not_count() -> None:
