@@ -6,7 +6,7 @@
 // How   a frame is written to memory while it is summed, five clocks behind; when its sum is there it
 //       is read again, and the two bytes are put in on the way. A TCP header begins at an even byte, so
 //       the checksum is in one word.
-// Spec  RFC 9293, 3.1; RFC 1071.  Model model/tx.py.
+// Spec  RFC 9293, 3.1; RFC 1071.  Model model/parse.py.
 //       A word a clock; a frame starts to leave 9 clocks after its last word came.
 `default_nettype none
 module tls_tx_checksum #(

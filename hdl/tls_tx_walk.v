@@ -15,7 +15,7 @@
 //       and the prefix as far as it went. It is read while a frame's header may be read, too, and
 //       written when the frame has ended well. A frame that seeks has all this from a context.
 // Error the frame has a reason, and the connection is as it was.
-// Spec  docs/transmit.md, 2 and 3.  Model model/tx.py.
+// Spec  docs/transmit.md, 2 and 3.  Model model/tx_walk.py.
 //       A frame in 4 clocks, and of each record in it 3, or 2 without its start; one that seeks takes
 //       1 more, or 3 to within a prefix. A context in 6.
 `default_nettype none

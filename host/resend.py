@@ -32,7 +32,7 @@ SEQ: Final = 0xFFFF_0000  # of the first byte: the numbers wrap early
 
 
 class Published(NamedTuple):
-    """Of a NIC that rebuilds: bytes read again an event, and percent of its PCIe traffic."""
+    """Of a NIC that rebuilds: bytes read again an event, and percent of what its PCIe can carry."""
 
     bytes: int
     percent: float
