@@ -1,8 +1,9 @@
 """The command line: `tlsnic replay CAPTURE --keys KEYLOG --nic ADDRESS`, `sweep`, `resend`.
 
 In: arguments and files. Out: a table on the standard output, and what else is asked for in files.
-Exit code 0; 1 if what the stack delivered differs from what software alone delivers; 2, with one
-line on the standard error, for input that cannot be used.
+Exit code 0; 1 if what the stack delivered differs from what software alone delivers, or what left
+from the capture; 2, with one line on the standard error, for input that cannot be used, or of which
+nothing could be replayed.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from rich.text import Text
 from host import pcap, resend_cli, sweep_cli
 from host.device import Device
 from host.driver import Driver
+from host.driver_tx import OutOfOrder
 from host.keylog import KeyLog
-from host.replay import ConnectionReport, Replay, Report
+from host.replay import ConnectionReport, ReceivedReport, Replay, Report
+from host.replay_send import How, SentReport
 from host.resync import ResyncType
 from host.sweep_cli import SweepError
 
@@ -38,7 +41,9 @@ RESYNC = {
     "async": ResyncType.DRIVER_REQ_ASYNC,
     "stack": ResyncType.CORE_NEXT_HINT,
 }
+TX = {way.name.lower(): way for way in reversed(OutOfOrder)}
 OK, MISMATCH, BAD_INPUT = 0, 1, 2
+STDOUT = Path("-")
 
 
 class BadInput(Exception):
@@ -69,11 +74,12 @@ def _parser() -> argparse.ArgumentParser:
         "replay",
         help="replay a capture through the NIC",
         description="Replay a capture as the NIC of one address saw it: its TLS connections are "
-        "offloaded as a server would do after the handshake, and every received frame goes "
-        "through device, driver and kTLS stack. What is delivered is compared with what software "
-        "alone makes of the capture. Transmit is not offloaded yet: sent data is decrypted in "
-        "software, for its length and SHA-256.",
-        epilog="Exit code: 0, or 1 if any byte differs, or 2 for input that cannot be used.",
+        "offloaded as a server would do after the handshake. Every received frame goes through "
+        "device, driver and kTLS stack, and what is delivered is compared with what software alone "
+        "makes of the capture. Every sent frame goes through stack, driver and device as "
+        "plaintext, and what leaves is compared with the capture.",
+        epilog="Exit code: 0, or 1 if any byte differs, or 2 for input that cannot be used, also "
+        "if none of its connections can be followed.",
     )
     replay.add_argument("capture", type=Path, metavar="CAPTURE", help="pcap or pcapng")
     replay.add_argument("--keys", type=Path, metavar="KEYLOG", help="key log (SSLKEYLOGFILE); a "
@@ -89,9 +95,13 @@ def _parser() -> argparse.ArgumentParser:
                         "(default: if it can)")  # fmt: skip
     replay.add_argument("--avoid-partials", action="store_true", help="the device is to pass the "
                         "rest of a record of which it passed a part")  # fmt: skip
+    replay.add_argument("--tx", choices=TX, help="how to send a segment that the device does not "
+                        "expect: tell it the place, or feed it the record up to there again, or "
+                        "encrypt in software (default: the best the device has)")  # fmt: skip
     replay.add_argument("--json", type=Path, metavar="FILE", help="write the report; - is stdout")
     replay.add_argument("--write", type=Path, metavar="FILE", help="write a pcapng of the frames "
-                        "as the host saw them, the device's verdict as comment")  # fmt: skip
+                        "as the host saw them or as they left, what became of them as comment; - "
+                        "is stdout, and the report goes to stderr")  # fmt: skip
     replay.set_defaults(run=_replay)
     return parser
 
@@ -102,6 +112,8 @@ def _replay(options: argparse.Namespace) -> int:
     except ValueError:
         raise BadInput(f"{options.nic} is not an IP address") from None
     inputs = [file for file in (options.capture, options.keys) if file]
+    if options.write == options.json == STDOUT:
+        raise BadInput("--write and --json cannot both be written to the standard output")
     for output in (options.write, options.json):
         if output and output.exists() and any(output.samefile(f) for f in inputs if f.exists()):
             raise BadInput(f"{output} is what is read: write to another file")
@@ -113,24 +125,44 @@ def _replay(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(options.capture.open("rb"))
         packets = pcap.read(file)
-        written = stack.enter_context(options.write.open("wb")) if options.write else None
+        written = _written(stack, options.write)
         device = stack.enter_context(_device(options.device))
         driver = Driver(
             device,
             RESYNC[options.resync],
             self_confirm=options.self_confirm,
             avoid_partials=options.avoid_partials,
+            out_of_order=TX[options.tx] if options.tx else OutOfOrder.SEEK,
         )
+        if options.tx and driver.out_of_order is not TX[options.tx]:
+            raise BadInput(f"the device cannot {options.tx}")
         replay = Replay(driver, nic, key_log)
         gc.freeze()  # what is there by now stays, and need not be looked at again and again
         ends_early = _run(replay, packets, key_log, written, _progress(stack, file))
         report = replay.report()
-    if ends_early:
-        report.warnings.append(ends_early)
-    elif not report.frames and not report.frames_sent:
-        report.warnings.append(f"no frame in the capture is to or from {options.nic}")
-    _tell(report, options.json)
-    return MISMATCH if report.mismatches else OK
+    report.warnings.extend(filter(None, (ends_early, _nothing_done(report, options.nic))))
+    _tell(report, options.json, stderr=options.write == STDOUT)
+    if report.mismatches:
+        return MISMATCH
+    return OK if report.connections else BAD_INPUT
+
+
+def _written(stack: contextlib.ExitStack, path: Path | None) -> BinaryIO | None:
+    if path is None:
+        return None
+    return sys.stdout.buffer if path == STDOUT else stack.enter_context(path.open("wb"))
+
+
+def _nothing_done(report: Report, nic: str) -> str:
+    """Why nothing was followed, or nothing offloaded; empty if something was."""
+    if not report.frames and not report.frames_sent:
+        return f"no frame in the capture is to or from {nic}"
+    if not report.connections:
+        reasons = sorted({skipped.reason for skipped in report.skipped})
+        return f"no connection of {nic} was followed: {'; '.join(reasons) or 'there is none'}"
+    if not any(each.offloaded or each.tx.offloaded for each in report.connections):
+        return "nothing was offloaded"
+    return ""
 
 
 def _device(name: str) -> AbstractContextManager[Device]:
@@ -204,27 +236,46 @@ def _bar(progress: Progress, task: TaskID, file: BinaryIO) -> Iterator[None]:
             yield
 
 
-def _tell(report: Report, path: Path | None) -> None:
+def _tell(report: Report, path: Path | None, stderr: bool) -> None:
     text = json.dumps(asdict(report), indent=1)
-    if path == Path("-"):
+    if path == STDOUT:
         print(text)
-        return
-    if path:
+    elif path:
         path.write_text(text + "\n")
-    console = Console(highlight=False, soft_wrap=True)
+    if path != STDOUT:
+        _print(report, Console(highlight=False, soft_wrap=True, stderr=stderr))
+    for warning in report.warnings:
+        print(f"tlsnic: {warning}", file=sys.stderr)
+
+
+def _print(report: Report, console: Console) -> None:
     for number, connection in enumerate(report.connections):
         console.print(_table(connection, heading=number == 0))
-        for note in connection.notes:
+        for note in (*_out_of_order(connection.tx), *connection.notes):
             console.print(f"   {note}", markup=False)
     for skipped in report.skipped:
         line = f"skipped {skipped.local} {skipped.remote}: {skipped.reason}"
         console.print(line, markup=False)
     passed = "".join(f", {name} {count}" for name, count in sorted(report.reasons.items()))
     console.print(f"{report.frames} frames, {report.frames_decrypted} decrypted{passed}")
-    if report.mismatches:
-        console.print(f"[red]{report.mismatches} bytes differ from what software alone delivers")
-    for warning in report.warnings:
-        print(f"tlsnic: {warning}", file=sys.stderr)
+    hows = ((How[name.upper()].value, count) for name, count in report.sent.items() if count)
+    sent = "".join(f", {count} {how}" for how, count in hows)
+    dropped = "".join(f", {name} {count}" for name, count in sorted(report.dropped.items()))
+    console.print(f"{report.frames_sent} frames sent{sent}{dropped}")
+    received = report.mismatches - report.mismatches_sent
+    if received:
+        console.print(f"[red]{received} bytes differ from what software alone delivers")
+    if report.mismatches_sent:
+        console.print(f"[red]{report.mismatches_sent} bytes that left differ from the capture")
+
+
+def _out_of_order(sent: SentReport) -> list[str]:
+    """What was sent out of order, in a line; none if nothing was."""
+    total = sum(sent.out_of_order.values())
+    if not total:
+        return []
+    ways = ", ".join(f"{count} {way}" for way, count in sent.out_of_order.items() if count)
+    return [f"out of order: {ways}; {sent.reread / total:,.0f} bytes read again for each"]
 
 
 def _table(each: ConnectionReport, heading: bool) -> Table:
@@ -232,11 +283,12 @@ def _table(each: ConnectionReport, heading: bool) -> Table:
     name = Text(f"{each.local} {each.remote} {each.version} {each.cipher}")
     table = Table(box=None, title=name, title_justify="left", show_header=heading)
     table.add_column("", width=2)
-    for column, width in (("bytes", 13), ("decrypted", 9), ("mixed", 9), ("encrypted", 9)):
+    for column, width in (("bytes", 13), ("device", 9), ("mixed", 9), ("software", 9)):
         table.add_column(column, justify="right", width=width)
     table.add_column("resyncs", justify="right", width=7)
     table.add_column("SHA-256", width=16)
-    for word, way in (("rx", each.rx), ("tx", each.tx)):
+    rows: tuple[tuple[str, ReceivedReport | SentReport], ...] = (("rx", each.rx), ("tx", each.tx))
+    for word, way in rows:
         numbers = (way.bytes, *way.records.values(), way.resyncs)
         table.add_row(word, *(f"{n:,}" for n in numbers), way.sha256[:16])
     return table

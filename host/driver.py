@@ -100,6 +100,7 @@ class Driver:
 
     Attributes:
         caps: what the device can do, as in CAPS.
+        max_frame: bytes of the longest frame that the device takes.
         resync: who begins; the stack if the device cannot search.
         out_of_order: the best way that is used; not beyond what the device can do.
     """
@@ -135,8 +136,8 @@ class Driver:
         able = bool(self.caps & regs.CAPS_SELF_CONFIRM_MASK)
         if self_confirm and not able:
             raise OSError(errno.EOPNOTSUPP, "the device cannot confirm a record boundary itself")
-        max_frame = device.read(Addr.CAP_MAX_FRAME)
-        self._tx = Transmit(device, self.caps, max_frame, out_of_order, ring)
+        self.max_frame = device.read(Addr.CAP_MAX_FRAME)
+        self._tx = Transmit(device, self.caps, self.max_frame, out_of_order, ring)
         self.out_of_order = self._tx.out_of_order
         control = device.read(Addr.CTRL) | regs.CTRL_RX_ENABLE_MASK
         if self.caps & regs.CAPS_TX_MASK:
@@ -217,6 +218,11 @@ class Driver:
         What cannot be sent is dropped and counted: TCP sends it again.
         """
         return self._tx.transmit(skbs)
+
+    @property
+    def tx_counters(self) -> Mapping[str, int]:
+        """Those of `stats` that the driver itself counts of what is sent."""
+        return self._tx.counters
 
     def receive(self, frames: Sequence[bytes], now: int = 0) -> list[Received]:
         """Have the device receive frames from the wire; one each, in order.

@@ -1,10 +1,10 @@
 """Ethernet frames as the host's IP and TCP read them.
 
 In: a frame without FCS. Out: its addresses and, if it carries one whole TCP segment, that segment;
-the same frame with another payload, or with a piece of its stream from elsewhere. None for what is
-not IP. Nothing is raised for a bad frame. VLAN tags and the extension headers of IPv6 are stepped
-over. Fragments are not put together: the frames of one have no segment. RFC 791, 8200, 9293;
-checksums RFC 1071.
+the same frame with another payload, with its checksums mended, or with a piece of its stream from
+elsewhere. None for what is not IP. Nothing is raised for a bad frame. VLAN tags and the extension
+headers of IPv6 are stepped over. Fragments are not put together: the frames of one have no segment.
+RFC 791, 8200, 9293; checksums RFC 1071.
 """
 
 from __future__ import annotations
@@ -37,11 +37,15 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A TCP segment: header from `header` on, payload frame[start:end]; `good` if checksums are."""
+    """A TCP segment: header from `header` on, payload frame[start:end]; `good` if checksums are.
+
+    `ack` has a meaning if ACK is among the flags.
+    """
 
     source_port: int
     destination_port: int
     seq: int
+    ack: int
     flags: int
     header: int
     start: int
@@ -79,15 +83,32 @@ def with_payload(frame: bytes, packet: Packet, payload: bytes) -> bytes:
 
     The addresses are those of the packet as it stands. ValueError if it has no such segment.
     """
-    segment = packet.segment
-    if segment is None or segment.end - segment.start != len(payload):
-        raise ValueError(f"no segment of {len(payload)} bytes")
+    segment = _segment(packet, len(payload))
     place = segment.header + _CHECKSUM
     header = frame[segment.header : place] + bytes(2) + frame[place + 2 : segment.start]
     pseudo = _pseudo_header(packet.source + packet.destination, len(header) + len(payload))
     checksum = -_sum(pseudo + header + payload) % 0xFFFF
-    sealed = header[:_CHECKSUM] + checksum.to_bytes(2) + header[_CHECKSUM + 2 :]
-    return frame[: segment.header] + sealed + payload + frame[segment.end :]
+    return _replaced(frame, segment, checksum, payload)
+
+
+def unsummed(frame: bytes, packet: Packet, payload: bytes) -> bytes:
+    """The same, as it goes to a NIC that makes the checksum: in its place is what the NIC adds to.
+
+    That is the sum of the pseudo header, as Linux leaves it (CHECKSUM_PARTIAL).
+    """
+    segment = _segment(packet, len(payload))
+    pseudo = _pseudo_header(packet.source + packet.destination, segment.end - segment.header)
+    return _replaced(frame, segment, _sum(pseudo), payload)
+
+
+def summed(frame: bytes, packet: Packet) -> bytes:
+    """The frame with its checksums, IPv4's and TCP's, made anew; ValueError without a segment."""
+    if packet.segment is None:
+        raise ValueError("no segment")
+    _, ip = _network(frame)
+    if frame[ip] >> 4 == 4:
+        frame = _with_ipv4_checksum(frame, ip)
+    return with_payload(frame, packet, frame[packet.segment.start : packet.segment.end])
 
 
 def elsewhere(frame: bytes, segment: Segment, seq: int, payload: bytes) -> bytes:
@@ -100,13 +121,31 @@ def elsewhere(frame: bytes, segment: Segment, seq: int, payload: bytes) -> bytes
     header = bytearray(frame[: segment.start])
     if header[ip] >> 4 == 4:
         struct.pack_into(">H", header, ip + 2, segment.start - ip + len(payload))
-        header[ip + 10 : ip + 12] = bytes(2)
-        struct.pack_into(">H", header, ip + 10, -_sum(bytes(header[ip:tcp])) % 0xFFFF)
+        header[:] = _with_ipv4_checksum(bytes(header), ip)
     else:
         struct.pack_into(">H", header, ip + 4, segment.start - ip - 40 + len(payload))
     struct.pack_into(">I", header, tcp + 4, seq)
     header[tcp + 13] &= ~(SYN | FIN | RST)
     return bytes(header) + payload
+
+
+def _segment(packet: Packet, size: int) -> Segment:
+    segment = packet.segment
+    if segment is None or segment.end - segment.start != size:
+        raise ValueError(f"no segment of {size} bytes")
+    return segment
+
+
+def _replaced(frame: bytes, segment: Segment, checksum: int, payload: bytes) -> bytes:
+    place = segment.header + _CHECKSUM
+    header = frame[:place] + checksum.to_bytes(2) + frame[place + 2 : segment.start]
+    return header + payload + frame[segment.end :]
+
+
+def _with_ipv4_checksum(frame: bytes, ip: int) -> bytes:
+    place, end = ip + 10, ip + 4 * (frame[ip] & 0xF)
+    checksum = -_sum(frame[ip:place] + bytes(2) + frame[place + 2 : end]) % 0xFFFF
+    return frame[:place] + checksum.to_bytes(2) + frame[place + 2 :]
 
 
 def _network(frame: bytes) -> tuple[int, int]:
@@ -151,12 +190,12 @@ def _tcp(frame: bytes, at: int, end: int, addresses: bytes, good: bool) -> Segme
     """The segment frame[at:end]; None if it is cut short or contradicts itself."""
     if not at + 20 <= end <= len(frame):
         return None
-    source, destination, seq, offset, flags = struct.unpack_from(">HHI4xBB", frame, at)
+    source, destination, seq, ack, offset, flags = struct.unpack_from(">HHIIBB", frame, at)
     start = at + 4 * (offset >> 4)
     if not at + 20 <= start <= end:
         return None
     good = good and _sum(_pseudo_header(addresses, end - at) + frame[at:end]) == 0
-    return Segment(source, destination, seq, flags, at, start, end, good)
+    return Segment(source, destination, seq, ack, flags, at, start, end, good)
 
 
 def _pseudo_header(addresses: bytes, size: int) -> bytes:

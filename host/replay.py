@@ -1,14 +1,16 @@
 """A capture through the NIC of one of its addresses: what a server's stack would have made of it.
 
 In: the packets of a capture in order, a key log, a driver. Out: for each packet the frame as the
-host saw it with the verdict of the device, and a report. No I/O but the driver's. Nothing is raised
-for what a capture holds: a connection that cannot be taken is in the report with its reason.
+host saw it with the verdict of the device, or as it left; and a report. No I/O but the driver's.
+Nothing is raised for what a capture holds: a connection that cannot be taken is in the report with
+its reason.
 
 A connection is offloaded when its handshake has finished both ways, in the order of the capture.
 What came by then is decrypted in software, and the device begins at the next record of which
-nothing came yet. Beside the stack another one, which knows of no device, reads the same segments as
-they were on the wire: any byte in which the two differ is a mismatch. Sent frames are decrypted in
-software, for what they say; nothing is offloaded on transmit.
+nothing came yet, or was sent. Beside the stack another one, which knows of no device, reads the
+same segments as they were on the wire (`replay_wire`): any byte in which the two differ is a
+mismatch. It is ahead of the device, as what was sent must be known in clear before it can be sent
+again (`replay_send`): any byte in which what leaves differs from the capture is a mismatch, too.
 
 Frames go to the device some at a time, as by interrupt. But where the stack may have to tell the
 device something, it is told at once: while a connection is not settled, or its last frame was not
@@ -17,29 +19,36 @@ decrypted, or comes out of order, its frames are handled one by one.
 
 from __future__ import annotations
 
-import errno
-import hashlib
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from host import ktls, tcp
-from host.crypto_info import Version
+from host import tcp
 from host.driver import Driver, Received, Refused
-from host.handshake import Handshake, HandshakeError, Outcome, Side
 from host.keylog import KeyLog
 from host.ktls import Kind, Message
-from host.packet import FIN, RST, SYN, Flow, Packet, Segment, endpoint, parse
+from host.packet import ACK, RST, SYN, Flow, Packet, Segment, endpoint, parse
 from host.pcap import Captured
-from host.record import ContentType
+from host.regs import TxDrop
+from host.replay_send import How, Outbox, SentConnection, SentReport, plain
+from host.replay_wire import Reader, Step, Stream, Wire
 
-BUDGET: Final = 64  # frames a poll, as NAPI has it
+BUDGET: Final = 64  # received frames a poll, as NAPI has it
+READ_AHEAD: Final = 8192  # packets: how long one may wait for the records it has bytes of
+DROPS: Final = (
+    *(f"tx_drop_{drop.name.lower()}" for drop in TxDrop if drop is not TxDrop.NONE),
+    "tx_tls_drop_no_sync_data",
+    "tx_tls_drop_bypass_req",
+    "tx_dropped",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A packet as the host saw it, and what became of it in words; none for what was sent."""
+    """A packet as the host saw it, or as it left, and what became of it in words.
+
+    None for what is not the NIC's. A frame that was dropped is as captured.
+    """
 
     time: int
     frame: bytes
@@ -47,13 +56,17 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class DirectionReport:
-    """One direction of a connection: its application data, and how its records came."""
+class ReceivedReport:
+    """What a connection received: its application data, and how its records came.
+
+    `mismatches` are bytes in which it differs from what software alone delivers.
+    """
 
     bytes: int
     sha256: str
     records: dict[str, int]
     resyncs: int
+    mismatches: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +74,7 @@ class ConnectionReport:
     """A connection that was followed.
 
     Attributes:
-        offloaded: the device had it, from record `first_record` on.
+        offloaded: the device received it, from record `first_record` on.
         notes: what a reader should know, in words.
     """
 
@@ -71,8 +84,8 @@ class ConnectionReport:
     cipher: str
     offloaded: bool
     first_record: int
-    rx: DirectionReport
-    tx: DirectionReport
+    rx: ReceivedReport
+    tx: SentReport
     notes: list[str]
 
 
@@ -87,14 +100,24 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of a capture; `frames` are those to the NIC's address."""
+    """What came of a capture.
+
+    Attributes:
+        frames: those to the NIC's address; `frames_decrypted` by the device, and of the others
+            `reasons`.
+        frames_sent: those from it; `sent` is what became of them, `dropped` why some did not leave.
+        mismatches: bytes that differ, of which `mismatches_sent` left or should have.
+    """
 
     frames: int
     frames_decrypted: int
-    frames_sent: int
     reasons: dict[str, int]
+    frames_sent: int
+    sent: dict[str, int]
+    dropped: dict[str, int]
     refused: dict[str, int]
     mismatches: int
+    mismatches_sent: int
     connections: list[ConnectionReport]
     skipped: list[Skipped]
     warnings: list[str]
@@ -102,126 +125,49 @@ class Report:
     counters: dict[str, int]
 
 
-class _Reader:
-    """A program that reads all there is from kTLS, and hands it the next keys when it must."""
-
-    def __init__(self, outcome: Outcome, seq: int, mib: Counter[str]) -> None:
-        self.ktls = ktls.Receiver(outcome.keys.crypto_info(outcome.number), seq, mib)
-        self.bytes = 0
-        self.stopped = ""
-        self._keys = outcome.keys
-        self._digest = hashlib.sha256()
-
-    def read(self, chunks: Sequence[tcp.Chunk]) -> list[Message]:
-        """Take the stream's next bytes; return what can be read."""
-        if not chunks:
-            return []
-        self.ktls.receive(chunks)
-        messages = []
-        while not self.stopped:
-            try:
-                message = self.ktls.recv()
-            except OSError as error:
-                self._failed(error)
-                continue
-            if message is None:
-                break
-            messages.append(message)
-            if message.type == ContentType.DATA:
-                self.bytes += len(message.data)
-                self._digest.update(message.data)
-            elif (
-                message.type == ContentType.CHANGE_CIPHER_SPEC
-                and self._keys.version is Version.TLS_1_2
-            ):
-                self.stopped = "a renegotiation, which is not followed"
-        return messages
-
-    def _failed(self, error: OSError) -> None:
-        if error.errno == errno.EKEYEXPIRED:
-            self._keys = self._keys.updated()
-            self.ktls.rekey(self._keys.crypto_info(0))
-        else:
-            count = self.ktls.records.total()
-            self.stopped = f"{errno.errorcode[error.errno or 0]} after {count} records"
-
-    def report(self) -> DirectionReport:
-        records = {kind.value: self.ktls.records[kind] for kind in Kind}
-        return DirectionReport(self.bytes, self._digest.hexdigest(), records, self.ktls.resyncs)
-
-
-class _Stream:
-    """TCP of one direction. It begins with SYN, or else with the first segment that is there."""
-
-    def __init__(self) -> None:
-        self.first: int | None = None
-        self.tcp = tcp.Receiver(0)
-        self._end: int | None = None
-
-    def receive(self, segment: Segment, payload: bytes, decrypted: bool) -> list[tcp.Chunk]:
-        seq = segment.seq + 1 & tcp.MASK if segment.flags & SYN else segment.seq
-        if self.first is None:
-            self.first = seq
-            self.tcp = tcp.Receiver(seq)
-        if segment.flags & FIN:
-            self._end = seq + len(payload) & tcp.MASK
-        return self.tcp.receive(seq, payload, decrypted)
-
-    @property
-    def ended(self) -> bool:
-        """FIN came, and all before it."""
-        return self._end == self.tcp.next
-
-
 class _Connection:
     """One TCP connection of the NIC's host.
 
-    `wire` and `reference` are the receive direction without a device, `host` and `reader` with it.
+    `wire` is both directions without a device; `reader` and `sent` are the two with it.
     """
 
-    def __init__(self, flow: Flow, key_log: KeyLog, mib: Counter[str]) -> None:
+    def __init__(self, flow: Flow, key_log: KeyLog, driver: Driver, mib: Counter[str]) -> None:
         self.flow = flow
-        self.settled = False  # the device has it, or never will
+        self.wire = Wire(key_log)
+        self.sent = SentConnection(flow, self.wire, driver, mib)
+        self.settled = False  # the device receives it, or never will
         self.closed = False
-        self.reason = ""  # why it is not followed
         self.mismatches = 0
         self.refused: OSError | None = None
+        self._driver = driver
         self._mib = mib
-        self._handshake = Handshake(key_log)
-        self._sides: tuple[Side, Side] | None = None  # of what is received, of what is sent
-        self._wire, self._host, self._sent = _Stream(), _Stream(), _Stream()
+        self._host = Stream()
         self._expected: int | None = None  # sequence number behind what was received
         self._passed = False  # the device did not decrypt the last frame that had data
-        self._outcome: Outcome | None = None
-        self._reader: _Reader | None = None
-        self._reference: _Reader | None = None
-        self._sent_reader: _Reader | None = None
+        self._reader: Reader | None = None
 
-    def receive(self, segment: Segment, wire: bytes, got: Received) -> None:
-        """A segment that the host received: as it was, and as it came from the device."""
-        if self.closed or self.reason:
+    def receive(self, segment: Segment, step: Step, got: Received) -> None:
+        """A segment that the host received, as it came from the device."""
+        if self.closed:
             return
         payload = got.data[segment.start : segment.end]
         if payload and self._reader:
             self._passed = self._reader.ktls.on_device and not got.decrypted
-        host = self._host.receive(segment, payload, got.decrypted)
-        chunks = self._wire.receive(segment, wire[segment.start : segment.end], False)
-        if self._reader and self._reference:
-            self._compare(self._reader, self._reference, host, chunks)
-        else:
-            self._follow(chunks, received=True)
-        self._end(segment)
+        chunks = self._host.receive(segment, payload, got.decrypted)
+        if step.finished:
+            self.begin(step)
+        elif self._reader:
+            self._compare(self._reader.read(chunks), step)
 
-    def send(self, segment: Segment, payload: bytes) -> None:
-        """A segment that the host sent."""
-        if self.closed or self.reason:
+    def begin(self, step: Step) -> None:
+        """The handshake has finished, with that: kTLS takes over."""
+        outcome = self.wire.outcome
+        if outcome is None:
             return
-        chunks = self._sent.receive(segment, payload, False)
-        if self._sent_reader:
-            self._sent_reader.read(chunks)
-        else:
-            self._follow(chunks, received=False)
-        self._end(segment)
+        self.sent.begin()
+        seq = self.wire.received.seq(outcome.offset)
+        self._reader = Reader(outcome, seq, self._mib)
+        self._compare(self._reader.read([tcp.Chunk(outcome.unread, decrypted=False)]), step)
 
     def urgent(self, segment: Segment, received: bool) -> bool:
         """Take account of a segment: may what comes of it have to be known before the next frame?
@@ -238,106 +184,75 @@ class _Connection:
             self._expected = segment.seq + size & tcp.MASK
         return self._passed or not in_order
 
-    def reopened(self, segment: Segment, received: bool) -> bool:
-        """This SYN begins another connection with the same addresses and ports."""
-        first = (self._wire if received else self._sent).first
-        return first is not None and first != segment.seq + 1 & tcp.MASK
+    def install(self) -> list[OSError]:
+        """Offload what can be by now; why the driver refused it, where it did."""
+        if self.closed:
+            return []
+        refused = self.sent.offload()
+        return [each for each in (refused, self._install_received()) if each]
 
-    def install(self, driver: Driver) -> None:
-        """Offload it, if that can be done by now."""
+    def _install_received(self) -> OSError | None:
+        if self.wire.reason:
+            self.settled = True
         if self._reader is None or self.settled or self._host.tcp.waiting:
-            return
-        if self._reader.stopped:
+            return None
+        if self._reader.stopped or self._reader.ktls.offload(self._driver, self.flow):
             self.settled = True
-        elif self._reader.ktls.offload(driver, self.flow):
-            self.settled = True
-            self.refused = self._reader.ktls.refused
+        return self._reader.ktls.refused
 
     def close(self) -> None:
-        """It is over, or the capture is."""
+        """Both ends are done."""
         if not self.closed and self._reader:
             self._reader.ktls.close()
+        self.sent.close()
         self.closed = self.settled = True
+
+    def abort(self) -> None:
+        """It is gone, or the capture is over: nothing is sent any more."""
+        self.close()
+        self.sent.abort()
 
     def report(self) -> ConnectionReport | Skipped:
         """What became of it."""
         local = endpoint(self.flow.local, self.flow.local_port)
         remote = endpoint(self.flow.remote, self.flow.remote_port)
-        if not (self._outcome and self._reader and self._sent_reader):
-            return Skipped(local, remote, self.reason or self._unfinished())
-        offloaded = self._reader.ktls.offloaded
+        outcome, reader = self.wire.outcome, self._reader
+        if not (outcome and reader):
+            return Skipped(local, remote, self.wire.unfinished())
+        offloaded = reader.ktls.offloaded
         return ConnectionReport(
             local=local,
             remote=remote,
-            version=str(self._outcome.keys.version),
-            cipher=str(self._outcome.keys.cipher),
+            version=str(outcome.keys.version),
+            cipher=str(outcome.keys.cipher),
             offloaded=offloaded is not None,
             first_record=offloaded.number if offloaded else 0,
-            rx=self._reader.report(),
-            tx=self._sent_reader.report(),
-            notes=self._notes(self._reader, self._sent_reader),
+            rx=ReceivedReport(
+                bytes=reader.digest.bytes,
+                sha256=reader.digest.sha256,
+                records={kind.value: reader.ktls.records[kind] for kind in Kind},
+                resyncs=reader.ktls.resyncs,
+                mismatches=self.mismatches,
+            ),
+            tx=self.sent.report(),
+            notes=self._notes(reader) + self.sent.notes(),
         )
 
-    def _follow(self, chunks: list[tcp.Chunk], received: bool) -> None:
-        """Bytes of the handshake; when it has finished, kTLS takes over."""
-        try:
-            for chunk in chunks:
-                if self._sides is None:
-                    first, second = Side.CLIENT, Side.SERVER
-                    self._sides = (first, second) if received else (second, first)
-                self._handshake.receive(self._sides[0 if received else 1], chunk.data)
-        except HandshakeError as error:
-            self.reason = str(error)
-            self.settled = True
-            return
-        if self._handshake.done and self._sides:
-            outcome = self._outcome = self._handshake.outcome(self._sides[0])
-            sent = self._handshake.outcome(self._sides[1])
-            self._reader = _reader(outcome, self._host, self._mib)
-            self._reference = _reader(outcome, self._wire, Counter())
-            self._sent_reader = _reader(sent, self._sent, Counter())
-            queued = [tcp.Chunk(outcome.unread, decrypted=False)]
-            self._compare(self._reader, self._reference, queued, queued)
-            self._sent_reader.read([tcp.Chunk(sent.unread, decrypted=False)])
+    def _compare(self, got: list[Message], step: Step) -> None:
+        if got != step.messages:
+            self.mismatches += differences(got, step.messages)
 
-    def _compare(
-        self,
-        reader: _Reader,
-        reference: _Reader,
-        host: list[tcp.Chunk],
-        wire: list[tcp.Chunk],
-    ) -> None:
-        got, wanted = reader.read(host), reference.read(wire)
-        if got != wanted:
-            self.mismatches += differences(got, wanted)
-
-    def _end(self, segment: Segment) -> None:
-        if segment.flags & RST or (self._wire.ended and self._sent.ended):
-            self.close()
-
-    def _unfinished(self) -> str:
-        if self._wire.tcp.waiting or self._sent.tcp.waiting:
-            return "bytes of the handshake are missing in the capture"
-        if self._wire.tcp.taken == self._sent.tcp.taken == 0:
-            return "no data"
-        return "the handshake is not finished in the capture"
-
-    def _notes(self, reader: _Reader, sent: _Reader) -> list[str]:
+    def _notes(self, reader: Reader) -> list[str]:
         notes = []
-        for word, each, stream in (("received", reader, self._host), ("sent", sent, self._sent)):
-            if each.stopped:
-                notes.append(f"{word}: {each.stopped}")
-            if stream.tcp.waiting:
-                notes.append(f"{word}: {stream.tcp.waiting} bytes are behind a gap in the capture")
-        if self.refused:
-            notes.append(f"in software: {self.refused.strerror}")
+        if reader.stopped:
+            notes.append(reader.stopped)
+        if self._host.tcp.waiting:
+            notes.append(f"{self._host.tcp.waiting} bytes are behind a gap in the capture")
+        if reader.ktls.refused:
+            notes.append(f"in software: {reader.ktls.refused.strerror}")
         elif not reader.ktls.offloaded:
             notes.append("in software: nothing came at which the device could begin")
-        return notes
-
-
-def _reader(outcome: Outcome, stream: _Stream, mib: Counter[str]) -> _Reader:
-    return _Reader(outcome, (stream.first or 0) + outcome.offset & tcp.MASK, mib)
+        return [f"received: {note}" for note in notes]
 
 
 def _flow(packet: Packet, segment: Segment, received: bool) -> Flow:
@@ -354,12 +269,31 @@ def differences(got: list[Message], wanted: list[Message]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A packet that the device has not had yet, or that came behind such a one."""
+    """A packet that the device has not had yet, or that came behind such a one.
+
+    Attributes:
+        received: it is to the NIC; `sent`: from it; neither: it is none of its.
+        packet, segment: what the host takes it for; no segment if the host drops it.
+        connection: of that segment; `step`: what came of it there.
+        reopens: a connection with the same addresses and ports that ends with it.
+    """
 
     captured: Captured
-    received: bool
-    segment: Segment | None
-    connection: _Connection | None
+    received: bool = False
+    sent: bool = False
+    packet: Packet | None = None
+    segment: Segment | None = None
+    connection: _Connection | None = None
+    step: Step | None = None
+    reopens: _Connection | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether all is known that may be needed to send it."""
+        if not self.sent or not (self.segment and self.connection and self.step):
+            return True
+        end = self.step.place + self.segment.end - self.segment.start
+        return self.step.early or self.connection.wire.knows(end)
 
 
 @dataclass(slots=True)
@@ -369,6 +303,7 @@ class _Tally:
     sent: int = 0
     cut: int = 0
     bad_sums: int = 0
+    bad_sums_sent: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
@@ -384,95 +319,168 @@ class Replay:
         self._tally = _Tally()
         self._live: dict[Flow, _Connection] = {}
         self._all: list[_Connection] = []
+        self._ahead: deque[_Waiting] = deque()
         self._waiting: list[_Waiting] = []
         self._budget = BUDGET
+        self._outbox = Outbox(driver)
 
     def packet(self, captured: Captured) -> list[Seen]:
         """Take a packet; return those that are done with, in order."""
-        packet = parse(captured.frame)
-        if packet is None or self._nic not in (packet.source, packet.destination):
-            self._waiting.append(_Waiting(captured, False, None, None))
-            return []
-        received, segment = packet.destination == self._nic, packet.segment
-        self._count(captured, received, segment)
-        if received and segment and not segment.good:
-            segment = None  # the host's stack drops it
-        seen, connection = [], None
-        if segment:
-            flow = _flow(packet, segment, received)
-            connection = self._live.get(flow)
-            if connection and segment.flags & SYN and connection.reopened(segment, received):
-                seen = self._poll()
-                connection.close()
-                connection = None
-            if connection is None:
-                connection = self._live[flow] = _Connection(flow, self._key_log, self._mib)
-                self._all.append(connection)
-        self._waiting.append(_Waiting(captured, received, segment, connection))
-        self._budget -= received
-        urgent = connection and segment and connection.urgent(segment, received)
-        if self._budget == 0 or urgent:
-            seen += self._poll()
+        self._ahead.append(self._look(captured))
+        seen = []
+        while self._ahead and (self._ahead[0].ready or len(self._ahead) > READ_AHEAD):
+            seen += self._replay(self._ahead.popleft())
         return seen
 
     def finish(self) -> list[Seen]:
         """The capture is over: the packets still to be returned."""
-        rest = self._poll()
+        seen = []
+        while self._ahead:
+            seen += self._replay(self._ahead.popleft())
+        seen += self._poll()
         for connection in self._all:
             self._settle(connection)
-            connection.close()
-        return rest
+            connection.abort()
+        return seen
 
     def report(self) -> Report:
         """What came of it."""
-        tally = self._tally
+        tally, outbox = self._tally, self._outbox
         reports = [connection.report() for connection in self._all]
-        warnings = []
-        if tally.cut:
-            warnings.append(f"{tally.cut} frames are cut short in the capture")
-        if tally.bad_sums:
-            warnings.append(f"{tally.bad_sums} received segments have a wrong checksum: dropped")
+        counters = self._driver.stats()
+        received = sum(connection.mismatches for connection in self._all)
         return Report(
             frames=tally.frames,
             frames_decrypted=tally.decrypted,
-            frames_sent=tally.sent,
             reasons=dict(tally.reasons),
+            frames_sent=tally.sent,
+            sent={how.name.lower(): outbox.hows[how] for how in How},
+            dropped={name: counters[name] for name in DROPS if counters[name]},
             refused=dict(tally.refused),
-            mismatches=sum(connection.mismatches for connection in self._all),
+            mismatches=received + outbox.mismatches,
+            mismatches_sent=outbox.mismatches,
             connections=[each for each in reports if isinstance(each, ConnectionReport)],
             skipped=[each for each in reports if isinstance(each, Skipped)],
-            warnings=warnings,
+            warnings=self._warnings(),
             tls_stat=dict(self._mib),
-            counters=self._driver.stats(),
+            counters=counters,
+        )
+
+    def _warnings(self) -> list[str]:
+        tally = self._tally
+        warnings = (
+            (tally.cut, "frames are cut short in the capture"),
+            (tally.bad_sums, "received segments have a wrong checksum: dropped"),
+            (tally.bad_sums_sent, "sent segments have a wrong checksum: sent with the right one"),
+            (self._outbox.too_long, "sent frames are too long for the device: made in software"),
+        )
+        return [f"{count} {what}" for count, what in warnings if count]
+
+    def _look(self, captured: Captured) -> _Waiting:
+        """Read a packet as software alone does."""
+        packet = parse(captured.frame)
+        if packet is None or self._nic not in (packet.source, packet.destination):
+            return _Waiting(captured)
+        received, segment = packet.destination == self._nic, packet.segment
+        self._count(captured, received, segment)
+        if received and segment and not segment.good:
+            segment = None  # the host's stack drops it
+        if segment is None:
+            return _Waiting(captured, received, not received, packet)
+        flow = _flow(packet, segment, received)
+        connection, reopens = self._live.get(flow), None
+        if connection and segment.flags & SYN and connection.wire.reopened(segment, received):
+            connection, reopens = None, connection
+        if connection is None:
+            connection = _Connection(flow, self._key_log, self._driver, self._mib)
+            self._live[flow] = connection
+            self._all.append(connection)
+        payload = captured.frame[segment.start : segment.end]
+        step = connection.wire.segment(segment, payload, received)
+        return _Waiting(
+            captured, received, not received, packet, segment, connection, step, reopens
         )
 
     def _count(self, captured: Captured, received: bool, segment: Segment | None) -> None:
+        bad = segment is not None and not segment.good
         self._tally.frames += received
         self._tally.sent += not received
         self._tally.cut += captured.cut
-        self._tally.bad_sums += received and segment is not None and not segment.good
+        self._tally.bad_sums += received and bad
+        self._tally.bad_sums_sent += not received and bad
+
+    def _replay(self, each: _Waiting) -> list[Seen]:
+        """Let a packet go, now or with the next; return those that are done with."""
+        seen = []
+        if each.reopens:
+            seen = self._poll()
+            each.reopens.abort()
+        self._waiting.append(each)
+        self._budget -= each.received
+        urgent = (
+            each.connection and each.segment and each.connection.urgent(each.segment, each.received)
+        )
+        if self._budget == 0 or urgent or len(self._waiting) >= READ_AHEAD:
+            seen += self._poll()
+        return seen
 
     def _poll(self) -> list[Seen]:
         """Have the device receive what waits; the stack, all in their order; then install."""
         waiting, self._waiting, self._budget = self._waiting, [], BUDGET
         now = waiting[-1].captured.time if waiting else 0
         frames = [each.captured.frame for each in waiting if each.received]
-        got = iter(self._driver.receive(frames, now))
+        got = self._driver.receive(frames, now)
+        told = iter(got)
+        for each in waiting:
+            if each.connection and each.connection.sent.due():
+                self._outbox.flush()
+                each.connection.sent.acked()
+            if each.received:
+                self._receive(each, next(told))
+            elif each.sent:
+                self._send(each)
+            if each.connection and each.step and each.step.ended:
+                self._outbox.flush()
+                each.connection.close()
+        left, told = iter(self._outbox.take()), iter(got)
         seen = []
         for each in waiting:
             frame, verdict = each.captured.frame, ""
             if each.received:
-                received = next(got)
+                received = next(told)
                 frame, verdict = received.data, self._judge(received)
-                if each.connection and each.segment:
-                    each.connection.receive(each.segment, each.captured.frame, received)
-            elif each.connection and each.segment:
-                payload = frame[each.segment.start : each.segment.end]
-                each.connection.send(each.segment, payload)
+            elif each.sent:
+                became = next(left)
+                frame, verdict = became.frame or frame, became.verdict
             seen.append(Seen(each.captured.time, frame, verdict))
         for connection in {w.connection for w in waiting if w.connection}:
             self._settle(connection)
         return seen
+
+    def _receive(self, each: _Waiting, got: Received) -> None:
+        if not (each.connection and each.segment and each.step):
+            return
+        each.connection.receive(each.segment, each.step, got)
+        sent = each.connection.sent
+        if each.segment.flags & ACK:
+            sent.acknowledge(each.segment.ack)
+        if each.segment.flags & RST:
+            self._outbox.flush()
+            sent.abort()
+
+    def _send(self, each: _Waiting) -> None:
+        frame, connection = each.captured.frame, each.connection
+        if not (connection and each.packet and each.segment and each.step):
+            self._outbox.add(plain(frame, self._driver))
+            return
+        self._settle(connection)
+        sent = connection.sent
+        self._outbox.add(sent.outgoing(frame, each.packet, each.segment, each.step.place))
+        if each.step.finished:
+            connection.begin(each.step)
+        if each.segment.flags & RST:
+            self._outbox.flush()
+            sent.abort()
 
     def _judge(self, received: Received) -> str:
         if received.decrypted:
@@ -482,9 +490,6 @@ class Replay:
         return f"passed: {received.reason.name}"
 
     def _settle(self, connection: _Connection) -> None:
-        if not connection.settled:
-            connection.install(self._driver)
-            if connection.refused:
-                why = connection.refused
-                reason = why.reason if isinstance(why, Refused) else str(why)
-                self._tally.refused[reason] += 1
+        for why in connection.install():
+            reason = why.reason if isinstance(why, Refused) else str(why)
+            self._tally.refused[reason] += 1

@@ -17,10 +17,11 @@ from host.device_model import ModelDevice
 from host.device_rtl import DeviceError
 from host.driver import Driver
 from host.pcap import Captured, read
-from host.regs import Addr
+from host.regs import Addr, TxKind
 from host.resync import ResyncType
 from host.tests.test_replay import CAPTURES, Liar
-from host.tests.wire import DATA, SERVER, Session, connection, pcap
+from host.tests.test_replay_send import Wrong, flips
+from host.tests.wire import ACK, CLIENT, DATA, SERVER, Session, Tcp, connection, pcap
 
 CAPTURE = next(path for path in CAPTURES if "v4" in path.stem)
 KEYS = CAPTURE.with_suffix(".keys")
@@ -49,13 +50,43 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert err == ""
     wanted = json.loads(CAPTURE.with_suffix(".json").read_text())["connections"][0]
-    name, heading, rx, tx, frames = out.splitlines()
+    name, heading, rx, tx, frames, sent = out.splitlines()
     assert name.split()[:2] == [f"10.77.0.1:{wanted['local_port']}", "10.77.0.2:443"]
     assert name.split()[2:] == ["TLS", "1.3", "AES-128-GCM"]
-    assert heading.split() == ["bytes", "decrypted", "mixed", "encrypted", "resyncs", "SHA-256"]
+    assert heading.split() == ["bytes", "device", "mixed", "software", "resyncs", "SHA-256"]
     assert rx.split() == ["rx", "20,000", "687", "0", "0", "0", wanted["rx_sha256"][:16]]
-    assert tx.split() == ["tx", "5,000", "0", "0", "192", "0", wanted["tx_sha256"][:16]]
+    assert tx.split() == ["tx", "5,000", "192", "0", "0", "0", wanted["tx_sha256"][:16]]
     assert frames == "413 frames, 403 decrypted, NO_CONNECTION 3, NO_PAYLOAD 7"
+    assert sent == "37 frames sent, 13 encrypted, 24 plain"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ([], "1 seek; 0 bytes"),
+        (["--tx", "seek"], "1 seek; 0 bytes"),
+        (["--tx", "rebuild"], "2 rebuild; 1,000 bytes"),
+        (["--tx", "software"], "1 software; 0 bytes"),
+    ],
+)
+def test_how_to_send_out_of_order(
+    options: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = Session()
+    tcp = connection(session)
+    for _ in range(2):
+        tcp.send(CLIENT, session.writers[CLIENT].record(DATA, b"plain" * 395 + b"est"), 1000)
+    tcp.frames.insert(-1, tcp.frames[-3])
+    capture, keys, path = tmp_path / "made.pcap", tmp_path / "made.keys", tmp_path / "out.json"
+    capture.write_bytes(pcap(tcp.frames))
+    keys.write_text(session.key_log)
+    arguments: list[str | Path] = [capture, "--keys", keys, "--nic", "10.0.0.1", *options]
+    assert run(*arguments) == 0
+    assert f"   out of order: {says} read again for each\n" in capsys.readouterr().out
+    assert run(*arguments, "--json", path) == 0
+    (found,) = json.loads(path.read_text())["connections"]
+    count, way = says.split(";")[0].split()
+    assert {name: n for name, n in found["tx"]["out_of_order"].items() if n} == {way: int(count)}
 
 
 def test_the_json(tmp_path: Path) -> None:
@@ -65,9 +96,13 @@ def test_the_json(tmp_path: Path) -> None:
     (found,) = report["connections"]
     assert {"frames", "frames_decrypted", "reasons", "mismatches", "skipped"} < set(report)
     assert {"local", "remote", "version", "cipher", "rx", "tx"} < set(found)
-    for way in ("rx", "tx"):
-        assert set(found[way]) == {"bytes", "sha256", "records", "resyncs"}
-        assert set(found[way]["records"]) == {"decrypted", "mixed", "encrypted"}
+    assert set(found["rx"]) == {"bytes", "sha256", "records", "resyncs", "mismatches"}
+    assert set(found["rx"]["records"]) == {"decrypted", "mixed", "encrypted"}
+    assert {"offloaded", "first_record", "frames", "out_of_order", "reread"} < set(found["tx"])
+    assert set(found["tx"]["records"]) == {"device", "mixed", "software"}
+    assert report["sent"] == {"plain": 24, "encrypted": 13, "software": 0, "captured": 0}
+    assert report["counters"]["tx_tls_encrypted_packets"] == 13
+    assert report["counters"]["tx_ooo_seek"] == 0
     assert "null" not in path.read_text()
 
 
@@ -91,10 +126,51 @@ def test_what_it_writes_has_plaintext_and_verdicts(made: tuple[Path, Path], tmp_
     assert data.count(b"passed: NO_CONNECTION") == 2
 
 
+def test_what_it_writes_can_go_to_the_standard_output(
+    made: tuple[Path, Path], tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Then the report does not."""
+    capture, keys = made
+    path = tmp_path / "out.pcapng"
+    assert run(capture, "--keys", keys, "--nic", "10.0.0.1", "--write", path) == 0
+    report, _ = capfdbinary.readouterr()
+    assert run(capture, "--keys", keys, "--nic", "10.0.0.1", "--write", "-") == 0
+    out, err = capfdbinary.readouterr()
+    assert out == path.read_bytes()
+    assert err == report
+    assert not Path("-").exists()
+
+
+def test_not_both_go_to_the_standard_output(
+    made: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(made[0], "--nic", "10.0.0.1", "--write", "-", "--json", "-") == 2
+    said = "tlsnic: --write and --json cannot both be written to the standard output\n"
+    assert capsys.readouterr() == ("", said)
+
+
+def test_frames_that_left_are_written_with_what_became_of_them(tmp_path: Path) -> None:
+    session = Session()
+    tcp = connection(session)
+    tcp.send(CLIENT, session.writers[CLIENT].record(DATA, b"plaintext" * 300))
+    tcp.frames.append(tcp.frames[-1])
+    capture, keys, path = tmp_path / "made.pcap", tmp_path / "made.keys", tmp_path / "out.pcapng"
+    capture.write_bytes(pcap(tcp.frames))
+    keys.write_text(session.key_log)
+    assert run(capture, "--keys", keys, "--nic", "10.0.0.1", "--write", path) == 0
+    with path.open("rb") as file:
+        written = [each.frame for each in read(file) if isinstance(each, Captured)]
+    assert written == tcp.frames
+    data = path.read_bytes()
+    assert b"plaintext" not in data
+    assert data.count(b"encrypted, connection 0") == 2
+    assert data.count(b"encrypted by seek, connection 0") == 1
+
+
 def test_a_capture_may_bring_its_key_log(made: tuple[Path, Path], tmp_path: Path) -> None:
     capture, keys = made
     path = tmp_path / "with_secrets.pcapng"
-    assert run(capture, "--nic", "10.0.0.3", "--write", path) == 0
+    assert run(capture, "--nic", "10.0.0.3", "--write", path) == 2
     data = path.read_bytes()
     secrets = keys.read_bytes()
     body = struct.pack("<II", 0x544C534B, len(secrets)) + secrets + bytes(-len(secrets) % 4)
@@ -114,11 +190,14 @@ def test_a_capture_cut_short_is_replayed_as_far_as_it_goes(
     for size in range(35, len(data), 11):
         capture.write_bytes(data[:size])
         out = tmp_path / "out.json"
-        assert run(capture, "--keys", keys, "--nic", "10.0.0.1", "--json", out) == 0
-        warnings = json.loads(out.read_text())["warnings"]
-        assert capsys.readouterr().err == "".join(f"tlsnic: {each}\n" for each in warnings)
-        assert all("middle of a packet" in each for each in warnings)
-    assert warnings
+        code = run(capture, "--keys", keys, "--nic", "10.0.0.1", "--json", out)
+        report = json.loads(out.read_text())
+        assert code == (0 if report["connections"] else 2)
+        assert capsys.readouterr().err == "".join(
+            f"tlsnic: {each}\n" for each in report["warnings"]
+        )
+        assert all("middle of a packet" in each for each in report["warnings"][: code == 0])
+    assert report["warnings"]
 
 
 def test_a_mismatch_is_exit_code_1(
@@ -129,7 +208,20 @@ def test_a_mismatch_is_exit_code_1(
     monkeypatch.setattr(cli, "_device", lambda name: contextlib.closing(Liar()))
     capture, keys = made
     assert run(capture, "--keys", keys, "--nic", "10.0.0.1") == 1
-    assert "3 bytes differ from what software alone delivers" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "3 bytes differ from what software alone delivers" in out
+    assert "differ from the capture" not in out
+
+
+def test_what_left_otherwise_than_captured_is_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = Wrong(TxKind.ENCRYPT, flips)
+    monkeypatch.setattr(cli, "_device", lambda name: contextlib.closing(device))
+    assert run(CAPTURE, "--keys", KEYS, "--nic", NIC) == 1
+    out = capsys.readouterr().out
+    assert "1 bytes that left differ from the capture" in out
+    assert "software alone" not in out
 
 
 @pytest.mark.parametrize(
@@ -174,7 +266,7 @@ def test_what_is_read_is_not_written_over(
 
 
 def test_an_address_that_is_not_in_the_capture(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(CAPTURE, "--keys", KEYS, "--nic", "10.1.2.3") == 0
+    assert run(CAPTURE, "--keys", KEYS, "--nic", "10.1.2.3") == 2
     assert capsys.readouterr().err == "tlsnic: no frame in the capture is to or from 10.1.2.3\n"
 
 
@@ -251,12 +343,58 @@ def test_what_the_device_cannot_is_one_line(
     assert run(made[0], "--nic", NIC, "--self-confirm") == 2
     said = "tlsnic: [Errno 95] the device cannot confirm a record boundary itself\n"
     assert capsys.readouterr().err == said
-    assert run(made[0], "--nic", "10.0.0.1") == 0
+    assert run(made[0], "--keys", made[1], "--nic", "10.0.0.1") == 0
+
+
+def test_a_way_that_the_device_does_not_have(
+    made: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Unable(ModelDevice):
+        def read(self, addr: int) -> int:
+            value = super().read(addr)
+            return value & ~regs.CAPS_TX_SEEK_MASK if addr == Addr.CAPS else value
+
+    monkeypatch.setattr(cli, "_device", lambda name: contextlib.closing(Unable()))
+    arguments = (made[0], "--keys", made[1], "--nic", "10.0.0.1")
+    assert run(*arguments, "--tx", "seek") == 2
+    assert capsys.readouterr().err == "tlsnic: the device cannot seek\n"
+    assert run(*arguments) == run(*arguments, "--tx", "rebuild") == 0
+
+
+def test_a_capture_of_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tcp = Tcp()
+    capture = tmp_path / "made.pcap"
+    tcp.frames.append(tcp.frame(CLIENT, 0, ACK))
+    tcp.frames[0] = tcp.frames[0][:23] + b"\x11" + tcp.frames[0][24:]  # UDP
+    capture.write_bytes(pcap(tcp.frames))
+    assert run(capture, "--nic", "10.0.0.1") == 2
+    said = "tlsnic: no connection of 10.0.0.1 was followed: there is none\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_device_that_takes_none(
+    made: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Unable(ModelDevice):
+        def read(self, addr: int) -> int:
+            value = super().read(addr)
+            return value & ~regs.CAPS_AES_128_GCM_MASK if addr == Addr.CAPS else value
+
+    monkeypatch.setattr(cli, "_device", lambda name: contextlib.closing(Unable()))
+    assert run(made[0], "--keys", made[1], "--nic", "10.0.0.1") == 0
+    out, err = capsys.readouterr()
+    assert err == "tlsnic: nothing was offloaded\n"
+    assert "   sent: in software: the device lacks this cipher\n" in out
 
 
 def test_python_m_host() -> None:
     command = [sys.executable, "-m", "host", "replay", str(CAPTURE), "--nic", NIC]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0
-    assert "the key log has no secrets of this session" in done.stdout
-    assert done.stderr == ""
+    assert done.returncode == 2
+    reason = "the key log has no secrets of this session"
+    assert f"skipped 10.77.0.1:48094 10.77.0.2:443: {reason}" in done.stdout
+    assert done.stderr == f"tlsnic: no connection of {NIC} was followed: {reason}\n"

@@ -1,5 +1,7 @@
 """Frames as the host reads them, with scapy as the second opinion."""
 
+from dataclasses import replace
+
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import (
@@ -13,10 +15,12 @@ from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 from scapy.packet import Packet as Scapy
 from scapy.packet import Raw
 
-from host.packet import ACK, FIN, Flow, endpoint, parse, with_payload
-from host.tests.wire import Tcp
+from host.packet import ACK, FIN, Flow, endpoint, parse, summed, unsummed, with_payload
+from host.tests.wire import Tcp, checksum
 
-SEGMENT = TCP(sport=1234, dport=443, seq=0x89ABCDEF, flags="FA", options=[("NOP", None)] * 4)
+SEGMENT = TCP(
+    sport=1234, dport=443, seq=0x89ABCDEF, ack=0x1234ABCD, flags="FA", options=[("NOP", None)] * 4
+)
 V4 = IP(src="10.0.0.1", dst="10.0.0.2")
 V6 = IPv6(src="fd00::1", dst="fd00::2")
 
@@ -41,7 +45,7 @@ def test_tcp_is_found(under: Scapy, payload: bytes) -> None:
     assert packet.source + packet.destination in frame
     found = packet.segment
     assert (found.source_port, found.destination_port, found.seq) == (1234, 443, 0x89ABCDEF)
-    assert found.flags == FIN | ACK
+    assert (found.ack, found.flags) == (0x1234ABCD, FIN | ACK)
     assert frame[found.start : found.end] == payload
     assert found.good
 
@@ -121,6 +125,42 @@ def test_a_sum_of_zero_is_sent_as_zero() -> None:
     place = packet.segment.header + 16
     made = with_payload(frame, packet, frame[place : place + 2])
     assert made[place : place + 2] == bytes(2)
+
+
+@pytest.mark.parametrize("under", [Ether() / V4, Ether() / Dot1Q(vlan=5) / V6])
+@pytest.mark.parametrize("payload", [b"", b"odd", b"even"])
+def test_checksums_made_anew(under: Scapy, payload: bytes) -> None:
+    """IPv4's too."""
+    good = bytes(under / SEGMENT / Raw(payload)) + b"padding"
+    packet = parse(good)
+    assert packet
+    assert packet.segment
+    bad = bytearray(good)
+    for at in (packet.segment.header + 16, *([24] if under.haslayer(IP) else [])):
+        bad[at] ^= 0x55
+    assert summed(bytes(bad), packet) == good
+    with pytest.raises(ValueError, match="no segment"):
+        summed(good, replace(packet, segment=None))
+
+
+@pytest.mark.parametrize("under", [Ether() / V4, Ether() / V6])
+def test_what_a_nic_adds_to(under: Scapy) -> None:
+    """The checksum is the complement of the sum of the segment, with that in its place."""
+    good = bytes(under / SEGMENT / Raw(b"payload")) + b"padding"
+    packet = parse(good)
+    assert packet
+    assert packet.segment
+    found = packet.segment
+    frame = unsummed(good, packet, b"PAYLOAD")
+    assert frame[found.start : found.end] == b"PAYLOAD"
+    place = found.header + 16
+    assert frame[:place] + frame[place + 2 : found.start] == (
+        good[:place] + good[place + 2 : found.start]
+    )
+    total = checksum(frame[found.header : found.end])
+    assert frame[:place] + total.to_bytes(2) + frame[place + 2 :] == with_payload(
+        good, packet, b"PAYLOAD"
+    )
 
 
 @pytest.mark.parametrize("payload", [b"", b"longer"])

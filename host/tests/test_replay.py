@@ -12,6 +12,7 @@ import pytest
 from host.device import RxDescriptor
 from host.device_model import ModelDevice
 from host.driver import Driver
+from host.driver_tx import OutOfOrder
 from host.keylog import KeyLog
 from host.ktls import Message
 from host.packet import SYN, parse
@@ -47,10 +48,13 @@ def replay(
     device: ModelDevice | None = None,
     resync: ResyncType = ResyncType.DRIVER_REQ,
     self_confirm: bool = True,
+    out_of_order: OutOfOrder = OutOfOrder.SEEK,
 ) -> tuple[Report, list[Seen]]:
     log = KeyLog()
     log.add(key_log.encode())
-    driver = Driver(device or ModelDevice(), resync, self_confirm=self_confirm)
+    driver = Driver(
+        device or ModelDevice(), resync, self_confirm=self_confirm, out_of_order=out_of_order
+    )
     run = Replay(driver, nic, log)
     seen = []
     for time, frame in enumerate(frames):
@@ -99,7 +103,7 @@ def address(frames: Sequence[bytes], of: str) -> bytes:
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("end", ["client", "server"])
-def test_real_captures_are_pure_decrypted(path: Path, end: str) -> None:
+def test_real_captures_are_the_devices_both_ways(path: Path, end: str) -> None:
     frames, key_log, wanted = real(path)
     report, seen = replay(frames, key_log, address(frames, end))
     found = only(report)
@@ -112,9 +116,15 @@ def test_real_captures_are_pure_decrypted(path: Path, end: str) -> None:
     decrypted, mixed, encrypted = records(found)
     assert decrypted > 10
     assert (mixed, encrypted) == (0, 0)
-    assert len(seen) == len(frames)
+    assert found.tx.records["device"] > 10
+    assert found.tx.records["mixed"] == found.tx.records["software"] == 0
+    assert [each.frame for each in seen if not each.verdict.startswith("decrypted")] == [
+        frame for frame, each in zip(frames, seen, strict=True) if "decrypted" not in each.verdict
+    ]
     assert report.frames == report.frames_decrypted + sum(report.reasons.values())
     assert report.counters["rx_tls_decrypted_packets"] == report.frames_decrypted
+    assert report.counters["tx_tls_encrypted_packets"] == report.sent["encrypted"]
+    assert report.frames_sent == report.sent["encrypted"] + report.sent["plain"]
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
@@ -158,8 +168,11 @@ def test_both_ends_of_a_connection(version: int, size: int, mss: int) -> None:
         found = only(report)
         assert records(found) == (4, 0, 0)
         assert found.rx.sha256 == found.tx.sha256 == sha256(TEXT[: 10 * mss + 9] * 3)
-        assert report.tls_stat == {"TlsRxDevice": 1, "TlsCurrRxDevice": 0}
-        assert report.counters["rx_tls_del"] == 1
+        assert report.tls_stat == {
+            "TlsRxDevice": 1, "TlsCurrRxDevice": 0, "TlsTxDevice": 1, "TlsCurrTxDevice": 0
+        }  # fmt: skip
+        assert report.counters["rx_tls_del"] == report.counters["tx_tls_del"] == 1
+        assert found.tx.records == {"device": 4, "mixed": 0, "software": 0}
 
 
 def test_what_came_before_the_handshake_ended_is_softwares() -> None:
@@ -322,8 +335,11 @@ def test_a_full_device_leaves_the_rest_in_software() -> None:
     report, _ = replay(frames, logs, device=ModelDevice(connections=2))
     assert [each.offloaded for each in report.connections] == [True, True, False]
     assert {each.rx.sha256 for each in report.connections} == {sha256(TEXT)}
-    assert report.refused == {"no_space": 1}
-    assert report.connections[2].notes == ["in software: the device refuses: NO_SPACE"]
+    assert report.refused == {"no_space": 2}
+    assert report.connections[2].notes == [
+        "received: in software: the device refuses: NO_SPACE",
+        "sent: in software: the device refuses: NO_SPACE",
+    ]
     assert report.tls_stat["TlsRxSw"] == 1
 
 
@@ -553,7 +569,9 @@ def test_what_the_host_saw() -> None:
     tcp.send(CLIENT, session.writers[CLIENT].record(DATA, b"sent"))
     _, seen = replay(tcp.frames, session.key_log)
     assert [each.time for each in seen] == list(range(len(tcp.frames)))
-    assert [each.verdict for each in seen[-3:]] == ["decrypted, connection 0"] * 2 + [""]
+    assert [each.verdict for each in seen[-3:]] == ["decrypted, connection 0"] * 2 + [
+        "encrypted, connection 0"
+    ]
     assert b"plaintext" * 100 in seen[-3].frame
     assert [len(each.frame) for each in seen] == [len(frame) for frame in tcp.frames]
     assert [each.frame for each in seen[:-3]] == tcp.frames[:-3]

@@ -222,11 +222,15 @@ class Tcp:
         self.frames += sent
         return sent
 
-    def frame(self, side: int, seq: int, flags: int, payload: bytes = b"") -> bytes:
-        """One frame, checksums and all."""
+    def frame(
+        self, side: int, seq: int, flags: int, payload: bytes = b"", ack: int | None = None
+    ) -> bytes:
+        """One frame, checksums and all; it acknowledges all that the other side has sent."""
+        if ack is None:
+            ack = self.next[1 - side] if flags & ACK else 0
         source, destination = self.addresses[side], self.addresses[1 - side]
         ports = self.ports[side], self.ports[1 - side]
-        tcp = struct.pack(">HHIIBBHHH", *ports, seq, 0, 0x50, flags, 65535, 0, 0) + payload
+        tcp = struct.pack(">HHIIBBHHH", *ports, seq, ack, 0x50, flags, 65535, 0, 0) + payload
         pseudo = source + destination + struct.pack(">HH", 6, len(tcp))
         tcp = tcp[:16] + checksum(pseudo + tcp).to_bytes(2) + tcp[18:]
         if len(source) == 16:
