@@ -1,9 +1,9 @@
-"""Measures lane and receive path in clocks of the RTL: `make bench`.
+"""Measures lane, receive path and transmit path in clocks of the RTL: `make bench`.
 
     python -m cocotb_tests.bench [--json FILE]
 
 Clocks are exact and the same on any machine and simulator; wall-clock time is not measured, but
-for how fast the receive path is as a simulation (`bench_rx`, which has all that is not the lane).
+for how fast the receive path is as a simulation (`bench_rx`; transmit is in `bench_tx`).
 Records are whole: TLS 1.3 (AAD of 5 bytes, text one byte longer than what it carries). Back to
 back, rates count carried bytes in steady state, from the first data word of a record to that of a
 later one. docs/benchmarks.md says whose the anchors are and how they were taken.
@@ -22,7 +22,7 @@ import cocotb
 from rich.console import Console
 from rich.table import Table
 
-from cocotb_tests import bench_rx
+from cocotb_tests import bench_rx, bench_tx
 from cocotb_tests.bench_rx import answered, note
 from cocotb_tests.lane import LaneBench
 from cocotb_tests.streams import rng_of_test
@@ -193,7 +193,7 @@ def tables(all_figures: dict[str, dict[str, float]]) -> list[Table]:
 
 def main() -> int:
     """The command line above."""
-    parser = argparse.ArgumentParser(description="measure lane and receive path in clocks")
+    parser = argparse.ArgumentParser(description="measure lane and paths in clocks")
     parser.add_argument("--json", type=Path, default=BUILD / "bench.json", metavar="FILE")
     options = parser.parse_args()
     os.environ.setdefault("SIM", "verilator")
@@ -202,16 +202,19 @@ def main() -> int:
         for name, parameters in CONFIGURATIONS.items()
     }
     receive = bench_rx.measure()
+    transmit = bench_tx.measure()
     written = {
         "figures": figures,
         "receive": receive,
+        "transmit": transmit,
         "target": TARGET,
         "best_open_core": OPEN_CORE,
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(written, indent=1) + "\n")
     console = Console(width=None if sys.stdout.isatty() else 110)
-    for table in [*tables(figures), *bench_rx.tables(receive)]:
+    both = [*bench_rx.tables(receive), *bench_tx.tables(transmit, receive)]
+    for table in [*tables(figures), *both]:
         console.print(table)
     print(f"written to {options.json}")
     return 0

@@ -78,6 +78,7 @@ class FramesOut:
 
     Attributes:
         came: those that were not taken.
+        when: clocks of their words.
         starts: clocks of their first words.
         ends: clocks of their last words.
     """
@@ -87,16 +88,12 @@ class FramesOut:
     ) -> None:
         self.sink = Sink(dut, prefix, fields, self._word, stalls)
         self.came: deque[Received] = deque()
+        self.when: list[int] = []
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.monitor: MacMonitor | None = None
         self._partial = bytearray()
         self._user: int | None = None
-
-    @property
-    def progress(self) -> int:
-        """Another number whenever a word came."""
-        return len(self.ends) * 10_000 + len(self._partial)
 
     def clear(self) -> None:
         """Forget what came, and what is half out: for a reset."""
@@ -112,6 +109,7 @@ class FramesOut:
         if self._user is None:
             self.starts.append(clock)
         self._user = user
+        self.when.append(clock)
         self._partial += word["tdata"].to_bytes(WORD, "little")[: keep.bit_length()]
         if last:
             frame = bytes(self._partial)
@@ -228,8 +226,8 @@ class NicBench:
             now = (
                 self.rx.source.sent,
                 self.tx.source.sent,
-                self.rx_out.progress,
-                self.tx_out.progress,
+                len(self.rx_out.when),
+                len(self.tx_out.when),
                 len(self.told_at),
             )
             quiet = quiet + 1 if now == seen else 0

@@ -6,6 +6,7 @@ the lane's keys.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import cocotb
@@ -18,10 +19,11 @@ from model.regs import Cipher, Direction, Opcode, Reason, TlsVersion
 
 INSERT, REMOVE, QUERY, RESYNC = 1, 2, 3, 4  # tls_ops.vh
 PAUSE = 8  # clocks from a frame's last word to its place in line
-COMMAND = ("opcode", "direction", "version", "cipher", "id", "key", "iv")
+COMMAND = ("opcode", "version", "cipher", "id", "key", "iv")
 PULSES = ("answered", "inserted", "removed", "resynced", "s_key_valid")
 KEY = ("slot", "cipher", "key", "iv")
-OPCODES = (Opcode.ADD, Opcode.ADD, Opcode.DEL, Opcode.RESYNC_RX)
+RESYNCS = {Direction.RX: Opcode.RESYNC_RX, Direction.TX: Opcode.RESYNC_TX}
+OPCODES = (Opcode.ADD, Opcode.ADD, Opcode.DEL, *RESYNCS.values())
 Fields = dict[str, int]
 Step = tuple[Any, ...]
 
@@ -32,6 +34,7 @@ class Bench:
     def __init__(self, dut: Any, idle: Gaps = never, stall: Gaps = never) -> None:
         self.dut = dut
         self.conns = len(dut.used)
+        self.resync = RESYNCS[Direction(int(os.environ["DIRECTION"]))]
         self.edge = RisingEdge(dut.clk)
         self.rng = rng_of_test("commands")
         self.slow = idle is often
@@ -110,7 +113,6 @@ class Bench:
         far = rng.choice(known) + self.conns * rng.randrange(1, 8)
         return {
             "opcode": rng.choice([*OPCODES, rng.randrange(16)]),
-            "direction": int(rng.random() < 0.1),
             "version": rng.getrandbits(1),
             "cipher": rng.choice([1, 2, 1, 2, 1, 2, 0, 3]),
             "id": rng.choice([*wild, rng.choice(known), far]),
@@ -119,11 +121,10 @@ class Bench:
         } | given
 
     def expected(self, command: Fields) -> list[Step]:
-        """What must happen, from docs/receive.md, 6."""
+        """What must happen, from docs/receive.md, 6, and docs/transmit.md, 7."""
         opcode, number = command["opcode"], command["id"]
-        mine = command["direction"] == Direction.RX
         if opcode == Opcode.ADD:
-            if not mine or command["cipher"] in (Cipher.NONE, Cipher.RESERVED):
+            if command["cipher"] in (Cipher.NONE, Cipher.RESERVED):
                 return [("answer", Reason.BAD_ARGUMENT, 0)]
             steps: list[Step] = [("entry", QUERY), ("answered",)]
             if self.finds:
@@ -139,7 +140,7 @@ class Bench:
             done = ("answer", Reason.OK, free[0])
             return [*steps, key, ("s_key_valid",), entry, ("inserted",), done]
         if opcode == Opcode.DEL:
-            if not mine or number not in self.used:
+            if number not in self.used:
                 return [("answer", Reason.NO_CONNECTION, number)]
             return [
                 ("entry", REMOVE, number),
@@ -148,8 +149,8 @@ class Bench:
                 ("s_key_valid",),
                 ("answer", Reason.OK, number),
             ]
-        if opcode == Opcode.RESYNC_RX:
-            if not mine or number not in self.used:
+        if opcode in RESYNCS.values():
+            if opcode != self.resync or number not in self.used:
                 return [("answer", Reason.NO_CONNECTION, number)]
             reason = Reason.STALE if self.stale else Reason.OK
             return [("entry", RESYNC, number), ("resynced",), ("answer", reason, number)]
@@ -208,7 +209,7 @@ async def ids_are_the_lowest_free(dut: Any) -> None:
     bench = Bench(dut)
     rng = bench.rng
     await start(dut)
-    add = {"opcode": Opcode.ADD, "direction": 0, "cipher": 1}
+    add = {"opcode": Opcode.ADD, "cipher": 1}
     for number in range(bench.conns):
         done = await bench.do(bench.some(**add))
         assert done[-1] == ("answer", Reason.OK, number)
@@ -216,7 +217,7 @@ async def ids_are_the_lowest_free(dut: Any) -> None:
         done = await bench.do(bench.some(**add))
         assert done[-1] == ("answer", Reason.NO_SPACE, 0)
         for number in rng.sample(range(bench.conns), rng.randint(1, bench.conns)):
-            await bench.do(bench.some(opcode=Opcode.DEL, direction=0, id=number))
+            await bench.do(bench.some(opcode=Opcode.DEL, id=number))
         while len(bench.used) < bench.conns:
             await bench.do(bench.some(**add))
 
@@ -245,11 +246,11 @@ async def an_answer_waits_for_all_that_is_to_be_done(dut: Any) -> None:
         await doing
 
     for _ in range(4):
-        add = bench.some(opcode=Opcode.ADD, direction=0, cipher=2)
+        add = bench.some(opcode=Opcode.ADD, cipher=2)
         await held(add, 3)
         number = min(bench.used)
-        await held(bench.some(opcode=Opcode.RESYNC_RX, direction=0, id=number), 1)
-        await held(bench.some(opcode=Opcode.DEL, direction=0, id=number), 2)
+        await held(bench.some(opcode=bench.resync, id=number), 1)
+        await held(bench.some(opcode=Opcode.DEL, id=number), 2)
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
@@ -259,7 +260,7 @@ async def reset_drops_the_command(dut: Any) -> None:
     rng = bench.rng
     await start(dut)
     for _ in range(40):
-        doing = bench.some(direction=0, cipher=1)
+        doing = bench.some(cipher=1)
         bench.steps = []
         bench.commands.send(doing)
         await ClockCycles(dut.clk, rng.randint(1, 60))
@@ -277,6 +278,22 @@ async def reset_drops_the_command(dut: Any) -> None:
             await bench.do(bench.some())
 
 
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def the_other_direction_has_no_connection(dut: Any) -> None:
+    """Its RESYNC_* is refused, whatever is in the table, and touches nothing."""
+    bench = Bench(dut)
+    await start(dut)
+    (others,) = set(RESYNCS.values()) - {bench.resync}
+    for _ in range(bench.conns):
+        await bench.do(bench.some(opcode=Opcode.ADD, cipher=1))
+    for number in (*range(bench.conns), bench.conns, 0xFFFF):
+        done = await bench.do(bench.some(opcode=others, id=number))
+        assert done == [("answer", Reason.NO_CONNECTION, number)]
+        await bench.do(bench.some(opcode=bench.resync, id=number))
+
+
+@pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("conns", [4, 64])
-def test_tls_commands(conns: int) -> None:
-    simulate("tls_commands", __name__, {"CONNS": conns})
+def test_tls_commands(conns: int, direction: Direction) -> None:
+    parameters = {"CONNS": conns, "DIRECTION": int(direction)}
+    simulate("tls_commands", __name__, parameters, env={"DIRECTION": str(int(direction))})

@@ -32,7 +32,7 @@ class Edges:
 async def reset(dut: Any) -> Edges:
     dut.rst.value = 1
     dut.wake.value = 0
-    cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
+    Clock(dut.clk, 10, "ns").start()
     edges = Edges(dut)
     await ClockCycles(dut.clk, 3)
     assert edges.seen >= 2  # it runs in reset

@@ -24,7 +24,7 @@ ALONG_W = 24
 FIND, INSERT, REMOVE, QUERY, RESYNC = range(5)  # tls_ops.vh
 KEY = ("is_v6", "local_addr", "remote_addr", "local_port", "remote_port")
 ENTRY = ("op", "id", *KEY, "along")
-FOUND = ("found", "collides", "id", "along")
+FOUND = ("found", "collides", "there", "id", "along")
 Fields = dict[str, int]
 
 
@@ -134,7 +134,8 @@ class Bench:
         ids = [number for number, one in self.table.items() if one == flow]
         prints = [one.fingerprint for one in self.table.values()]
         collides = not ids and flow.fingerprint in prints
-        want = {"found": len(ids), "collides": int(collides), "along": along}
+        there = int(where in self.table)
+        want = {"found": len(ids), "collides": int(collides), "there": there, "along": along}
         if op in (REMOVE, RESYNC):  # nobody looks at it
             want = {"along": along}
         self.expected.append(want | ({"id": ids[0]} if ids and op not in (REMOVE, RESYNC) else {}))
@@ -212,15 +213,15 @@ async def what_a_place_had_before_is_gone(dut: Any) -> None:
         new = rng.choice([some(rng), like(old, rng), near(old, rng)])
         bench.send(INSERT, old, place)
         for _ in range(rng.randrange(3)):
-            bench.send(FIND, old)
+            bench.send(FIND, old, place)
         bench.send(REMOVE, old, place)
         for _ in range(rng.randrange(2)):
-            bench.send(FIND, rng.choice([old, new]))
+            bench.send(FIND, rng.choice([old, new]), place)
         bench.send(INSERT, new, place)
         for flow in rng.choices([old, new], k=3):
-            bench.send(FIND, flow)
+            bench.send(FIND, flow, place)
         bench.send(REMOVE, new, place)
-        bench.send(FIND, new)
+        bench.send(FIND, new, place)
     await bench.done()
 
 

@@ -1,4 +1,4 @@
-"""tls_text: the text of parts is where it belongs, and nothing else has changed."""
+"""tls_text: the text of parts, and tags, are where they belong, and nothing else has changed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import cocotb
 from cocotb.triggers import RisingEdge
 
 from cocotb_tests.harness import simulate
-from cocotb_tests.streams import Gaps, never, often, rng_of_test, start
+from cocotb_tests.streams import Gaps, Source, never, often, rng_of_test, start
+from model.record import TAG
 
 ADDR_W, PARTS = 10, 8
 BYTES = 1 << ADDR_W
+SETTLE = 3  # clocks until a tag can be read
 Block = tuple[bytes, int]  # 16 bytes, keep
 
 
@@ -37,6 +39,7 @@ class Bench:
         self.rng = rng_of_test("parts")
         self.edge = RisingEdge(dut.clk)
         self.gaps: Iterator[bool] = idle(rng_of_test("idle"))
+        self.tags = Source(dut, "s_tag", ("addr", "data", "keep"), idle(rng_of_test("tags")))
         self.memory: dict[int, int] = {}  # bytes that were written
         self.done = 0
         self.watched: int | None = None  # the word that is read all the time
@@ -51,8 +54,26 @@ class Bench:
             await self.edge
             if due and self.watched is not None:  # asked for in the clock of `done`
                 self._compare(self.watched)
+            if self.dut.s_tag_valid.value == 1:
+                free = self.dut.s_axis_tvalid.value == 0
+                assert (self.dut.s_tag_ready.value == 1) == free, "tags go when no text comes"
             due = self.dut.done.value == 1
             self.done += int(due)
+
+    def tag(self, addr: int, first: int, last: int) -> None:
+        """Give bytes [first, last) of a tag, of which byte 0 would be at `addr`."""
+        data = self.rng.randbytes(TAG)
+        keep = (1 << last) - (1 << first)
+        self.tags.send({"addr": addr, "data": int.from_bytes(data, "little"), "keep": keep})
+        for n in range(first, last):
+            self.memory[(addr + n) % BYTES] = data[n]
+
+    async def tagged(self) -> None:
+        """Wait until all tags went and can be read."""
+        while self.tags.queue:
+            await self.edge
+        for _ in range(SETTLE):
+            await self.edge
 
     async def parts(self, parts: list[tuple[int, bytes]], lead: int) -> None:
         """Give parts, (address, data) each; places come first, of `lead` parts at most."""
@@ -155,6 +176,55 @@ async def a_part_is_there_when_it_is_done(dut: Any) -> None:
         await bench.edge
         bench.watched = None
         await bench.check(iter(sorted(words, reverse=True)))
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.parametrize(idle=[never, often])
+async def tags_lie_where_they_belong(dut: Any, idle: Gaps) -> None:
+    """At every place of two words, all of one or some bytes; text comes on both sides of it."""
+    bench = Bench(dut, idle)
+    rng = bench.rng
+    await start(dut)
+    for place in range(32):
+        addr = 32 * rng.randrange(BYTES // 32) + place
+        first, last = sorted(rng.sample(range(TAG + 1), 2))
+        if rng.random() < 0.5:
+            first, last = 0, TAG
+        before = rng.randint(1, 100)
+        parts = [
+            ((addr - before) % BYTES, rng.randbytes(before)),
+            ((addr + TAG) % BYTES, rng.randbytes(rng.randint(1, 100))),
+        ]
+        bench.tag(addr, first, last)
+        done = bench.done
+        await bench.parts(parts, rng.randint(1, PARTS))
+        await bench.tagged()
+        assert bench.done == done + len(parts), "a tag is no part"
+        await bench.check()
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def a_tag_can_be_read_three_clocks_later(dut: Any) -> None:
+    """One a clock is taken, when no text comes; each can be read then."""
+    bench = Bench(dut)
+    rng = bench.rng
+    await start(dut)
+    for addr in rng.sample(range(BYTES), 40):
+        bench.tag(addr, 0, TAG)
+        for _ in range(2):
+            await bench.edge
+        while bench.tags.queue:
+            await bench.edge
+        for _ in range(SETTLE - 1):
+            await bench.edge
+        await bench.check(iter([addr // 16, (addr + TAG - 1) // 16 % (BYTES // 16)]))
+    for n in range(20):
+        bench.tag(TAG * n, 0, TAG)
+    before = len(bench.tags.when)
+    await bench.tagged()
+    when = bench.tags.when[before:]
+    assert when == list(range(when[0], when[0] + 20))
+    await bench.check()
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")

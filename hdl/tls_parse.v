@@ -269,7 +269,7 @@ reg  [15:0] h_sport, h_dport;
 reg  [31:0] h_seq;
 reg         h_bad_length;
 reg  [67:0] x_src, x_dst;                       // of the pseudo-header, a clock each
-reg  [19:0] x_sum;
+reg  [20:0] x_sum;
 reg  [16:0] x_pseudo;
 always @(posedge clk) begin
     c_valid <= b_valid;
@@ -341,8 +341,8 @@ always @(posedge clk) begin
     m_l4          <= h_offset + h_l4;
     x_src         <= pairs_of(h_src, 16'hffff);
     x_dst         <= pairs_of(h_dst, 16'hffff);
-    x_sum         <= {1'b0, sum_of(x_src)} + {1'b0, sum_of(x_dst)} + {3'd0, h_tcp_bytes} + {12'd0, NH_TCP};
-    x_pseudo      <= fold({12'd0, x_sum});
+    x_sum         <= {2'd0, sum_of(x_src)} + {2'd0, sum_of(x_dst)} + {4'd0, h_tcp_bytes} + {13'd0, NH_TCP};
+    x_pseudo      <= fold({11'd0, x_sum});
     m_pseudo      <= x_pseudo;
     if (rst) begin
         c_valid <= 1'b0;

@@ -7,7 +7,7 @@
 //       is read again, and the two bytes are put in on the way. A TCP header begins at an even byte, so
 //       the checksum is in one word.
 // Spec  RFC 9293, 3.1; RFC 1071.  Model model/tx.py.
-//       A word a clock; a frame starts to leave 8 clocks after its last word came.
+//       A word a clock; a frame starts to leave 9 clocks after its last word came.
 `default_nettype none
 module tls_tx_checksum #(
     parameter ADDR_W = 11           // 2^ADDR_W words are held: two of the longest frames or more

@@ -9,10 +9,10 @@
 // How   with crypts, payload is text and tags but for its gaps: prefixes of records, of which no two
 //       are in one word, as a tag lies between them.
 // Spec  docs/transmit.md, 3.  Model model/tx.py.
-//       A word every clock; a clock for a frame that is skipped, and for each gap in it.
+//       A word every clock; a frame that is skipped takes a clock, or one for each gap in it.
 `default_nettype none
 module tls_tx_out #(
-    parameter ADDR_W  = 11,         // bits of a word's address in the buffer
+    parameter ADDR_W  = 11,         // bits of a word's address in the buffer, 10 or more
     parameter ALONG_W = 32          // bits that go along with a frame
 ) (
     input  wire              clk,

@@ -11,7 +11,8 @@
 // How   the sum of the record at hand is taken from memory with the first item of a frame that needs
 //       it, and put back with the end of a frame that counts.
 // Spec  docs/transmit.md, 3 and 4.  Model model/tx.py.
-//       2 clocks a frame, 2 a piece, 1 a tag and 1 to tell it.
+//       A clock a frame, 2 more for its record's sum, and 3 more if a tag is the last thing in it; 2 a
+//       piece, 1 a tag and 1 to tell it.
 `default_nettype none
 module tls_tx_tags #(
     parameter ID_W    = 6,          // bits of a connection's id

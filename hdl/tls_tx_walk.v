@@ -9,12 +9,15 @@
 //       m_given  with ITEM_GIVEN: the tag
 //       m_gap    bytes of a frame that stay as they are between its first and last byte of payload
 //       inserted, resynced  a command was carried out, one clock
+// Rules a piece, a given tag and a frame's end go out in the clock of their item: valid of each
+//       waits for ready of both.
 // How   a connection is what its next byte is: sequence and record number, its place in the record,
 //       and the prefix as far as it went. It is read while a frame's header may be read, too, and
 //       written when the frame has ended well. A frame that seeks has all this from a context.
 // Error the frame has a reason, and the connection is as it was.
 // Spec  docs/transmit.md, 2 and 3.  Model model/tx.py.
-//       A frame in 4 clocks, and of each record in it 3, or 2 without its start.
+//       A frame in 4 clocks, and of each record in it 3, or 2 without its start; one that seeks takes
+//       1 more, or 3 to within a prefix. A context in 6.
 `default_nettype none
 module tls_tx_walk #(
     parameter ID_W    = 6,          // bits of a connection's id

@@ -180,6 +180,43 @@ PROOFS: dict[str, Proof] = {
             Bug("tls_rx_out", "rd_q != wr_addr && covered", "covered"),
         ),
     ),
+    "tx_out": Proof(
+        "tls_tx_out",
+        ("tls_tx_out", "axis_fifo"),
+        ("tls_tx_out", "axis_fifo"),
+        {"ADDR_W": 11, "ALONG_W": 4},
+        bugs=(
+            # plaintext leaves where the next frame has a gap
+            Bug("tls_tx_out", "(gapped && s_gap_valid) ? span", "s_gap_valid ? span"),
+            Bug("tls_tx_out", "&& (!crypts_q || !gapped || s_gap_valid);", ";"),
+            Bug("tls_tx_out", "= crypts_q ? payload & ~gap : 16'd0;", "= payload & ~gap;"),
+            Bug("tls_tx_out", "{{ADDR_W-1{1'b0}}, ask} + {{ADDR_W-10", "{{ADDR_W-10"),
+            Bug("tls_tx_out", "busy_q   <= s_frame_leaves;", "busy_q   <= 1'b1;"),
+            Bug("tls_tx_out", "along2_q <= along1_q;", "along2_q <= along_q;"),
+            Bug("tls_tx_out", "(!busy_q || ends) && gaps == 10'd0;", "(!busy_q || ends);"),
+        ),
+    ),
+    "tx_tags": Proof(
+        "tls_tx_tags",
+        ("tls_tx_tags",),
+        ("tls_tx_tags",),
+        {"ID_W": 2, "PART_W": 2, "ADDR_W": 8, "ALONG_W": 4},
+        bugs=(
+            # text of the part before is taken for that of this one
+            Bug("tls_tx_tags", "&& (!s_item_some || texts_q != {PART_W+1{1'b0}});", ";"),
+            Bug("tls_tx_tags", "SETTLE = 2'd3;", "SETTLE = 2'd1;"),
+            Bug("tls_tx_tags", "if (open_q && s_end_keeps)", "if (open_q)"),
+            Bug("tls_tx_tags", "if (!s_item_apart) tag_q", "tag_q"),
+            Bug(
+                "tls_tx_tags",
+                "settle_q == 2'd0 && m_frame_ready && m_axis_tready;",
+                "settle_q == 2'd0 && m_frame_ready;",
+            ),
+            Bug("tls_tx_tags", "next && is_tag && open_q;", "next && is_tag;"),
+            Bug("tls_tx_tags", "(s_item_last && !s_item_apart)", "s_item_last"),
+            Bug("tls_tx_tags", "= there_q[id_q] && (!s_item_some", "= (!s_item_some"),
+        ),
+    ),
     "search": Proof(
         "tls_rx_search",
         ("tls_rx_search",),
