@@ -15,10 +15,12 @@ from host import regs, replay_send
 from host import replay as replay_module
 from host.device import Sent, TxDescriptor
 from host.device_model import ModelDevice
+from host.driver import Driver
 from host.driver_tx import OutOfOrder
+from host.keylog import KeyLog
 from host.pcap import Captured
 from host.regs import Addr, TxKind
-from host.replay import ConnectionReport, Report, Seen
+from host.replay import BUDGET, ConnectionReport, Replay, Report, Seen
 from host.tests.test_replay import (
     CAPTURES,
     KEY_UPDATE,
@@ -444,6 +446,18 @@ def test_a_renegotiation_is_the_end_of_what_is_sent() -> None:
     found = only(report)
     assert (found.tx.bytes, tx_records(found)) == (6, (2, 0, 0))
     assert "sent: a renegotiation, which is not followed" in found.notes
+
+
+def test_nothing_waits_for_what_will_never_be_known() -> None:
+    session = Session(version=0x0303)
+    tcp = connection(session)
+    writer = session.writers[CLIENT]
+    tcp.send(CLIENT, writer.record(CCS, b"\x01") + writer.record(DATA, b"with other keys"))
+    tcp.frames += [tcp.frame(SERVER, tcp.next[SERVER], ACK)] * BUDGET
+    log = KeyLog()
+    log.add(session.key_log.encode())
+    run = Replay(Driver(ModelDevice()), tcp.addresses[CLIENT], log)
+    assert sum(len(run.packet(Captured(0, frame))) for frame in tcp.frames) == len(tcp.frames)
 
 
 def test_a_sent_record_that_does_not_open_leaves_as_captured() -> None:
