@@ -2,7 +2,7 @@
 //
 // Order byte i of a word of the frame is bits 8*i+7 : 8*i. The steps are small enough for a clock each.
 /* verilator lint_off UNUSEDSIGNAL */ // a module does not use all of them
-// Bytes of the word from lo on and below hi, both counted from the packet's start.
+// Bytes of the word from lo on and below hi, both counted from where the words begin.
 function [15:0] span(input [9:0] word, input [16:0] lo, input [16:0] hi);
     span = (({1'b0, lo[16:4]} >  {4'd0, word}) ? 16'd0 :
             ({1'b0, lo[16:4]} == {4'd0, word}) ? 16'hffff << lo[3:0] : 16'hffff)

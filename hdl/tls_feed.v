@@ -1,6 +1,6 @@
 // tls_feed.v - brings the pieces of records from the buffer to the lane.
 //
-// In    s_piece  a run of bytes of a record's text or tag (tls_rx_walk)
+// In    s_piece  a run of bytes of a record's text or tag (tls_rx_walk, tls_tx_walk)
 //       rd_*     16 bytes of the buffer from any byte, two clocks later
 //       returned a part's sum was used
 // Out   m_part   the lane's part, by the number `id` in order; m_axis its data
@@ -8,7 +8,7 @@
 //       m_place  where in the buffer a part's first block belongs; for parts with bytes
 // How   a byte's place in its block is that of the text, whatever it is in the frame, so each block
 //       is read from its own byte address; blocks of pieces follow one another without a gap.
-// Spec  docs/receive.md, 3; docs/interfaces.md, Parts.  Model model/rx.py.
+// Spec  docs/receive.md, 3; docs/interfaces.md, Parts.  Model model/rx.py, model/tx.py.
 `default_nettype none
 module tls_feed #(
     parameter ID_W   = 6,           // bits of a connection's id: its key slot

@@ -2,8 +2,8 @@
 //
 // In    s_place  address of byte 0 of a part's first block, one for each part with bytes, in order
 //       s_axis   the text of these parts, block by block; always taken
-//       s_tag    16 bytes for an address, taken when no text comes; of each record at least one clock
-//                is without, as the lane has one more beat a record than its text
+//       s_tag    16 bytes for an address, taken when no text comes. That comes to be: while a tag waits no
+//                sum behind it is used, so at most PARTS parts go into the lane, and then none
 //       rd_addr  address of a word
 // Out   rd_data  that word, a clock later, where text was written; anything elsewhere
 //       done     the text of one more part can be read

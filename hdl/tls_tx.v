@@ -395,12 +395,13 @@ axis_fifo #(.DATA_W(128), .DEPTH(4), .BLOCK(0)) given (
 
 // a frame that leaves, and what is to be done with it on the way
 localparam OUT_W = 14 + 14 + 17;                // TCP header, end, pseudo-header
-localparam GO_W  = 1 + 10 + 14 + 10 + OUT_W;
+localparam GO_W  = 2 + 10 + 14 + 10 + OUT_W;
 wire               t_good    = (t_end_reason == TX_DROP_NONE);
-wire               t_seals   = t_crypts && t_end_kind == TX_KIND_ENCRYPT;
+wire               t_asks    = (t_end_kind == TX_KIND_ENCRYPT);
+wire               t_seals   = t_crypts && t_asks;
 wire               t_leaves  = t_good && (t_end_kind == TX_KIND_PLAIN || t_end_kind == TX_KIND_ENCRYPT);
 wire [13:0]        t_tail    = t_offset + t_bytes;
-wire [GO_W-1:0]    t_go      = {t_seals, t_words, t_offset, t_gaps, t_l4, t_tail, t_pseudo};
+wire [GO_W-1:0]    t_go      = {t_asks, t_seals, t_words, t_offset, t_gaps, t_l4, t_tail, t_pseudo};
 wire               x_valid, x_ready, x_leaves, x_told, x_ready_to_tell, removed;
 wire [GO_W-1:0]    x_go;
 wire [127:0]       x_data;
@@ -426,14 +427,14 @@ axis_fifo #(.DATA_W(64 + 128), .DEPTH(32), .BLOCK(0)) completions (
     .m_axis_tdata({m_axis_txc_tuser, m_axis_txc_tdata}), .m_axis_tvalid(m_axis_txc_tvalid),
     .m_axis_tready(m_axis_txc_tready));
 
-wire               o_valid, o_ready, o_leaves, o_crypts;
+wire               o_valid, o_ready, o_leaves, o_asks, o_seals;
 wire [9:0]         o_words, o_gaps;
 wire [13:0]        o_offset;
 wire [OUT_W-1:0]   o_along;
 axis_fifo #(.DATA_W(1 + GO_W), .DEPTH(16), .BLOCK(0)) frames (
     .clk(clk), .rst(rst),
     .s_axis_tdata({x_leaves, x_go}), .s_axis_tvalid(x_valid), .s_axis_tready(x_ready),
-    .m_axis_tdata({o_leaves, o_crypts, o_words, o_offset, o_gaps, o_along}),
+    .m_axis_tdata({o_leaves, o_asks, o_seals, o_words, o_offset, o_gaps, o_along}),
     .m_axis_tvalid(o_valid), .m_axis_tready(o_ready));
 wire               gap_valid, gap_ready;
 wire [27:0]        gap;
@@ -450,8 +451,8 @@ wire [16:0]        q_pseudo;
 tls_tx_out #(.ADDR_W(ADDR_W), .ALONG_W(1 + OUT_W)) out (
     .clk(clk), .rst(rst),
     .s_frame_valid(o_valid), .s_frame_ready(o_ready), .s_frame_leaves(o_leaves),
-    .s_frame_crypts(o_crypts), .s_frame_words(o_words), .s_frame_offset(o_offset),
-    .s_frame_end(o_along[30:17]), .s_frame_gaps(o_gaps), .s_frame_along({o_crypts, o_along}),
+    .s_frame_crypts(o_asks), .s_frame_words(o_words), .s_frame_offset(o_offset),
+    .s_frame_end(o_along[30:17]), .s_frame_gaps(o_gaps), .s_frame_along({o_seals, o_along}),
     .s_gap_valid(gap_valid), .s_gap_ready(gap_ready), .s_gap_from(gap[27:14]), .s_gap_to(gap[13:0]),
     .rd_addr(out_addr), .raw_data(raw_q[127:0]), .raw_bytes(raw_q[131:128]), .raw_last(raw_q[132]),
     .text_data(text_data),

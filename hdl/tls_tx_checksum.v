@@ -117,7 +117,7 @@ wire [16:0]       folded = fold({15'd0, e_sum});        // no carry is left
 wire [15:0]       made   = ~folded[15:0];
 
 // ---- out ----
-wire              sum_valid, asks;
+wire              sum_valid, asks, free;
 wire [15:0]       sum;
 wire [13:0]       place;
 wire [9:0]        words;
@@ -139,7 +139,7 @@ reg  [15:0]       put_q;                        // bytes where the checksum goes
 wire              pop;
 wire              ask    = busy_q && room_q != 4'd0;
 wire              ends   = ask && left_q == 10'd1;
-wire              free   = !busy_q || ends;
+assign free   = !busy_q || ends;
 assign begins = sum_valid && free;
 assign rd     = rd_q;
 always @(posedge clk) begin

@@ -7,7 +7,7 @@
 // Out   m_axis   the frames that leave; tuser is s_frame_along, the same in every word
 //       rd_addr  also: the word after the last one that is needed; what lies before it is free
 // How   with crypts, payload is text and tags but for its gaps: prefixes of records, of which no two
-//       are in one word, as a tag lies between them.
+//       are in one word, as a tag lies between them. What is behind the payload is zero then.
 // Spec  docs/transmit.md, 3.  Model model/tx.py.
 //       A word every clock; a frame that is skipped takes a clock, or one for each gap in it.
 `default_nettype none
@@ -61,6 +61,7 @@ wire              ends    = ask && left_q == 10'd1;
 wire [15:0]       payload = span(word_q, {3'd0, offset_q}, {3'd0, end_q});
 wire [15:0]       gap     = (gapped && s_gap_valid) ? span(word_q, {3'd0, s_gap_from}, {3'd0, s_gap_to}) : 16'd0;
 wire [15:0]       mask    = crypts_q ? payload & ~gap : 16'd0;
+wire [15:0]       behind  = crypts_q ? ~span(word_q, 17'd0, {3'd0, end_q}) : 16'd0;
 // the gap ends with this word, or ended before it
 wire              spent   = s_gap_to[13:4] <= word_q
                          || (s_gap_to[13:4] == word_q + 10'd1 && s_gap_to[3:0] == 4'd0);
@@ -100,20 +101,22 @@ end
 
 // ---- it is there ----
 reg               v1_q, v2_q, last_q;
-reg  [15:0]       mask_q, keep_q;
+reg  [15:0]       mask_q, behind_q, keep_q;
 reg  [ALONG_W-1:0] along1_q, along2_q;
 reg  [127:0]      data_q;
 integer i;
 always @(posedge clk) begin
     v1_q     <= ask && !rst;
     mask_q   <= mask;
+    behind_q <= behind;
     along1_q <= along_q;
     v2_q     <= v1_q && !rst;
     last_q   <= raw_last;
     keep_q   <= ~(16'hfffe << raw_bytes);
     along2_q <= along1_q;
     for (i = 0; i < 16; i = i + 1)
-        data_q[8*i +: 8] <= mask_q[i] ? text_data[8*i +: 8] : raw_data[8*i +: 8];
+        data_q[8*i +: 8] <= mask_q[i] ? text_data[8*i +: 8]
+                          : behind_q[i] ? 8'd0 : raw_data[8*i +: 8];
 end
 
 wire              room;

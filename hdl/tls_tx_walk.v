@@ -111,6 +111,7 @@ reg  [13:0]        offset_q, bytes_q;           // of the payload
 reg  [9:0]         gaps_q;
 reg  [ALONG_W-1:0] along_q;
 reg                seeks_q;
+reg                known_q;                     // the record at hand is that of the context
 reg                apart_q;                     // the record at hand began before what is known of it
 // the connection
 localparam CONN_W = 1 + 32 + 64 + 15 + 104;
@@ -169,14 +170,20 @@ reg  [103:0] joined;
 integer j;
 always @* for (j = 0; j < 13; j = j + 1)
     joined[8*j +: 8] = ({17'd0, at_q} > j) ? prefix_q[8*j +: 8] : from_here[8*j +: 8];
-wire         bad_head  = at_q < 15'd5 && reached >= 15'd5 && !is_header(joined[39:0], version_q);
+// the context knows the prefix already: it is this one
+reg          differs;
+always @* begin
+    differs = 1'b0;
+    for (j = 0; j < 13; j = j + 1)
+        if ({17'd0, reached} > j && joined[8*j +: 8] != prefix_q[8*j +: 8]) differs = known_q;
+end
+wire         bad_head  = differs || (at_q < 15'd5 && reached >= 15'd5 && !is_header(joined[39:0], version_q));
 
 // ---- where a frame seeks to ----
 wire [31:0]  seek_at    = seq_q - seek_seq_q;
 wire [14:0]  seek_total = {seek_prefix_q[30:24], seek_prefix_q[39:32]} + 15'd5;
-wire         seek_known = (seek_at >= 32'd5);   // there is a header to be right
-wire         seek_bad   = seek_known && !is_header(seek_prefix_q[39:0], version_q);
-wire         seek_far   = seek_known && seek_at >= {17'd0, total_q};
+wire         seek_bad   = !is_header(seek_prefix_q[39:0], version_q);
+wire         seek_far   = (seek_at >= {17'd0, total_q});
 wire         seek_apart = (seek_at > {28'd0, prefix_len});
 wire         seek_tag   = seek_apart && {1'b0, seek_at[14:0]} + {2'd0, left_q} > {1'b0, text_end};
 wire         seek_fails = seek_bad || seek_far || (seek_tag && !has_tag_q);
@@ -211,7 +218,9 @@ always @(posedge clk) begin
             along_q  <= s_along;
             seeks_q  <= 1'b0;
             apart_q  <= 1'b0;
+            known_q  <= 1'b0;
             word_q   <= 2'd0;
+            if (s_op == OP_REMOVE && s_id == seek_id_q) seek_q <= 1'b0;
             state_q  <= (s_op == OP_REMOVE) ? ST_REMOVE : ST_LOAD;
         end
         ST_LOAD: begin
@@ -239,6 +248,7 @@ always @(posedge clk) begin
             at_q    <= seek_at[14:0];
             fresh_q <= (seek_at == {28'd0, prefix_len});
             apart_q <= seek_apart;
+            known_q <= 1'b1;
             age_q   <= 2'd0;
             if (seek_fails) reason_q <= seek_bad ? TX_DROP_BAD_RECORD
                                       : seek_far ? TX_DROP_OUT_OF_ORDER : TX_DROP_NO_TAG;
@@ -269,6 +279,7 @@ always @(posedge clk) begin
                 at_q     <= 15'd0;
                 number_q <= number_q + 64'd1;
                 apart_q  <= 1'b0;
+                known_q  <= 1'b0;
             end
             if (done) state_q <= ST_END;
         end

@@ -16,7 +16,8 @@ module tlsnic #(
     parameter SMALL      = 0,       // these four are the lanes'
     parameter SBOX       = "TABLE",
     parameter MUL        = "GATES",
-    parameter ROUND_REGS = 3
+    parameter ROUND_REGS = 3,
+    parameter DOZE       = 0        // 1, for simulation: a path sleeps while it has nothing to do
 ) (
     input  wire         clk,
     input  wire         rst,
@@ -131,10 +132,10 @@ tls_csr #(
     .s_event_id(event_id), .s_event_seq(event_seq), .s_event_records(event_records),
     .s_count(rx_count | tx_count), .s_count_rx_bytes(rx_bytes), .s_count_tx_bytes(tx_bytes));
 
-// ---- the paths; for simulation each sleeps while it has nothing to do ----
+// ---- the paths ----
 wire rx_clk, tx_clk;
 generate
-    if (SBOX == "WORDS") begin : dozing
+    if (DOZE != 0) begin : dozing
         tls_doze rx_doze (
             .clk(clk), .rst(rst), .doze_clk(rx_clk),
             .wake(s_axis_rx_tvalid || m_axis_rx_tvalid || (cmd_valid && !is_tx) || rx_rsp_valid));

@@ -28,7 +28,7 @@ from host.crypto_info import Version
 from host.device import Device, Sent, TxContext, TxDescriptor
 from host.packet import Segment, elsewhere, parse
 from host.record import PREFIX, TAG
-from host.regs import TxKind
+from host.regs import TxDrop, TxKind
 from host.tcp import MASK, distance
 from host.tx_records import StartMarker, TxRecord, TxRecords
 
@@ -48,6 +48,7 @@ COUNTERS: Final = (
     "tx_ooo_software",
     "tx_ooo_software_bytes",  # of their first record, in front of them
     "tx_ooo_ring_full",  # frames that would have needed more of the ring than there is
+    "tx_ooo_unexpected",  # frames that the device did not expect, though they were next
     "tx_dropped",  # frames that the device's queue did not take
 )
 
@@ -109,6 +110,7 @@ class _Connection:
         prefix: bytes of its records' headers and explicit nonces.
         next: sequence number that the device encrypts next.
         expected: the same, once it has taken what is in the queue.
+        lost: it did not expect what it should have: it must be told which record is next.
     """
 
     id: int
@@ -116,6 +118,7 @@ class _Connection:
     prefix: int
     next: int
     expected: int
+    lost: bool = False
 
     def item(self, kind: TxKind, data: bytes, following: int | None = None) -> _Item:
         """What is queued for it."""
@@ -201,6 +204,7 @@ class Transmit:
         connection = self._connections.get(context)
         if connection:
             connection.next = connection.expected = seq
+            connection.lost = False
 
     def transmit(self, skbs: Sequence[Skb]) -> list[bytes]:
         """Send frames; those that left, in order."""
@@ -224,9 +228,9 @@ class Transmit:
         if not skb.decrypted:
             if segment is None or connection is None or self._passes(segment, connection):
                 self._append([_plain(skb)])
-        elif segment is not None and segment.start == segment.end:
+        elif segment is not None and _is_bare(skb.frame, segment):
             self._append([_plain(skb)])
-        elif segment is None or connection is None:
+        elif segment is None or segment.start == segment.end or connection is None:
             self.counters["tx_tls_drop_bypass_req"] += 1
         else:
             self._encrypt(skb.frame, segment, connection)
@@ -245,7 +249,7 @@ class Transmit:
     def _encrypt(self, frame: bytes, segment: Segment, connection: _Connection) -> None:
         """A marked frame with payload, whose connection the device has."""
         pending = connection.socket.tx_resync_pending()
-        if segment.seq == connection.expected and not pending:
+        if segment.seq == connection.expected and not (pending or connection.lost):
             self._append([connection.item(TxKind.ENCRYPT, frame, _end(segment))])
             return
         record = connection.socket.records.get(segment.seq)
@@ -331,7 +335,9 @@ class Transmit:
         self._queue += items
         for item in items:
             if item.next is not None:
-                self._connections[item.descriptor.connection].expected = item.next
+                connection = self._connections[item.descriptor.connection]
+                connection.expected = item.next
+                connection.lost &= item.descriptor.kind is not TxKind.CONTEXT
 
     def _post(self) -> None:
         """Have the device take the queue."""
@@ -353,7 +359,12 @@ class Transmit:
         if sent.frame is not None:
             self._left.append(sent.frame)
         connection = self._connections.get(item.descriptor.connection)
-        if item.descriptor.kind is TxKind.PLAIN or connection is None or sent.reason:
+        if item.descriptor.kind is TxKind.PLAIN or connection is None:
+            return
+        if sent.reason:
+            if sent.reason is TxDrop.OUT_OF_ORDER and item.next is not None:
+                self.counters["tx_ooo_unexpected"] += 1
+                connection.lost = True
             return
         if item.next is not None:
             connection.next = item.next
@@ -377,9 +388,14 @@ def _plain(skb: Skb) -> _Item:
     """
     packet = parse(skb.frame) if skb.decrypted else None
     segment = packet.segment if packet else None
-    if skb.decrypted and (segment is None or segment.start != segment.end):
+    if skb.decrypted and (segment is None or not _is_bare(skb.frame, segment)):
         raise ValueError("a frame that is to be encrypted cannot leave as it is")
     return _Item(skb.frame, TxDescriptor(0, TxKind.PLAIN))
+
+
+def _is_bare(frame: bytes, segment: Segment) -> bool:
+    """Whether it has no payload, and nothing but padding behind it."""
+    return segment.start == segment.end and not any(frame[segment.end :])
 
 
 def _holds(records: TxRecords, record: TxRecord | StartMarker | None, end: int) -> bool:

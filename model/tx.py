@@ -178,6 +178,8 @@ class Tx:
         reason = self._table.remove(connection)
         if reason is Reason.OK:
             del self._connections[connection]
+            if self._seek and self._seek[0] == connection:
+                self._seek = None
             self._counters[Counter.TX_TLS_DEL] += 1
         return reason
 
@@ -225,7 +227,7 @@ class Tx:
             return self._dropped(connection, TxDrop.BAD_FRAME)
         own = Completion(connection, sent=leaves)
         if segment.length == 0:
-            return Sent(frame if leaves else None, (own,))
+            return Sent(_ended(frame, segment) if leaves else None, (own,))
         if self._table.find(segment.flow.reversed) != connection:
             return self._dropped(connection, TxDrop.NO_CONNECTION)
 
@@ -236,8 +238,10 @@ class Tx:
         if place.next != segment.seq:
             return self._dropped(connection, TxDrop.OUT_OF_ORDER)
         payload = frame[segment.offset : segment.offset + segment.length]
+        if context and not _as_told(payload, place, context.prefix[: PREFIX[state.version]]):
+            return self._dropped(connection, TxDrop.BAD_RECORD)
         walked = walk(state.version, place, payload)
-        out, told = bytearray(frame), []
+        out, told = bytearray(_ended(frame, segment)), []
         for part in walked.parts:
             body, tag = _sealed(state.keys, part, context)
             end = segment.offset + part.offset + part.last - part.first
@@ -272,15 +276,25 @@ def sought(version: TlsVersion, context: TxContext, segment: Segment) -> Place |
     """
     at = (segment.seq - context.seq) % SEQ
     prefix = context.prefix[: PREFIX[version]]
-    if at >= HEADER:
-        if not is_header(prefix[:HEADER], version):
-            return TxDrop.BAD_RECORD
-        total = size_of(prefix)
-        if at >= total:
-            return TxDrop.OUT_OF_ORDER
-        if at > len(prefix) and at + segment.length > total - TAG and context.tag is None:
-            return TxDrop.NO_TAG
+    if not is_header(prefix[:HEADER], version):
+        return TxDrop.BAD_RECORD
+    total = size_of(prefix)
+    if at >= total:
+        return TxDrop.OUT_OF_ORDER
+    if at > len(prefix) and at + segment.length > total - TAG and context.tag is None:
+        return TxDrop.NO_TAG
     return Place(segment.seq, context.number, prefix[:at].ljust(at, b"\0"))
+
+
+def _as_told(payload: bytes, place: Place, prefix: bytes) -> bool:
+    """Whether the bytes of the first record's prefix that a frame has are those of the context."""
+    rest = prefix[len(place.before) :]
+    return payload[: len(rest)] == rest[: len(payload)]
+
+
+def _ended(frame: bytes, segment: Segment) -> bytes:
+    """The frame with zeros behind its packet."""
+    return frame[: segment.offset + segment.length].ljust(len(frame), b"\0")
 
 
 def _sealed(keys: Keys, part: Part, context: TxContext | None) -> tuple[bytes, bytes | None]:

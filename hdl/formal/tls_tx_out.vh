@@ -2,7 +2,7 @@
 //
 // Proved  no plaintext leaves: for one byte, whichever (f_byte), of one frame that leaves, whichever
 //         (f_mark): it is text if the frame crypts and the byte is in its payload and in none of its
-//         gaps, and else as it came. Its word leaves after as many as were in front of it, once, with
+//         gaps, zero if the frame crypts and it is behind, and else as it came. Its word leaves after as many as were in front of it, once, with
 //         its tkeep and tlast, and what goes along with its frame. So words leave in order, those of
 //         all frames that leave and no others: none of a frame that does not. Each frame, whether it
 //         leaves or not, uses as many gaps as it has. Words that were asked for always find room.
@@ -25,7 +25,7 @@ reg               f_asked_q, f_there_q;         // but was asked for, and came
 reg  [11:0]       f_ahead_q;                    // words in front of it
 reg  [ADDR_W-1:0] f_addr_q;
 reg               f_last_q;                     // it is in its frame's last word
-reg               f_due_q;                      // it must leave as text
+reg               f_due_q, f_void_q;            // it must leave as text; as zero
 reg  [ALONG_W-1:0] f_along_q;
 reg  [ADDR_W-1:0] f_rd_q;                       // rd_addr a clock ago
 // the frame at hand
@@ -66,6 +66,7 @@ always @(posedge clk) begin
         if (f_own) begin
             f_asked_q <= 1'b1;
             f_due_q   <= f_seal;
+            f_void_q  <= f_crypts_q && f_byte >= f_end_q;
         end
     end
     if (ask) f_word_q <= f_word_q + 10'd1;
@@ -124,7 +125,7 @@ always @* if (f_run_q) begin
     if (m_axis_tvalid) assert (f_level_q != 12'd0);
     if (f_in_q && f_ahead_q == 12'd0 && m_axis_tvalid) begin
         assert (f_there_q);
-        assert (m_axis_tdata[8*f_byte[3:0] +: 8] == (f_due_q ? f_text : f_raw));
+        assert (m_axis_tdata[8*f_byte[3:0] +: 8] == (f_due_q ? f_text : f_void_q ? 8'd0 : f_raw));
         assert (m_axis_tkeep == ~(16'hfffe << f_more) && m_axis_tlast == f_last_q);
         assert (m_axis_tuser == f_along_q);
     end
@@ -170,9 +171,10 @@ always @* if (f_run_q) begin
         end else if (!f_there_q) begin
             assert (v1_q && f_ahead_q == f_out - 12'd1 && f_rd_q == f_addr_q);
             assert (mask_q[f_byte[3:0]] == f_due_q && along1_q == f_along_q);
+            assert (behind_q[f_byte[3:0]] == f_void_q && !(f_due_q && f_void_q));
         end else begin
             assert (f_ahead_q + {11'd0, v1_q} < f_out);
-            assert (f_data[8*f_byte[3:0] +: 8] == (f_due_q ? f_text : f_raw));
+            assert (f_data[8*f_byte[3:0] +: 8] == (f_due_q ? f_text : f_void_q ? 8'd0 : f_raw));
             assert (f_entry[F_W-1:128] == {f_along_q, f_last_q, ~(16'hfffe << f_more)});
             if (!f_enters) assert (\words.f_in_q && {7'd0, \words.f_ahead_q } == f_ahead_q);
         end

@@ -158,7 +158,7 @@ class Bench:
             n = headers(self.ip_version)
             out = sent.frame
             want = wire or self.stream.wire[first:last]
-            assert out[n:] == want + padding
+            assert out[n:] == want + bytes(len(padding))
             assert out[: n - 16] == frame[: n - 16]
             assert out[n - 14 : n] == frame[n - 14 : n]
             assert isinstance(parse(out, 9600), Segment)  # and so the checksum is right
@@ -317,13 +317,16 @@ def test_sequence_numbers_wrap_at_every_byte(version: TlsVersion) -> None:
         b.check_counters()
 
 
-def test_padding_leaves_as_it_came() -> None:
+def test_what_is_behind_the_packet_leaves_as_zeros() -> None:
     rng = random.Random(7)
     for ip_version in IpVersion:
         b = bench(rng, V13, 16, [3, 40], ip_version=ip_version)
         assert b.part(0, 10, padding=rng.randbytes(30)) is NONE
         assert b.part(10, 31, padding=rng.randbytes(3)) is NONE
         assert b.part(31, len(b.clear), padding=rng.randbytes(1)) is NONE
+        bare = b.frame(0, b"", rng.randbytes(1000))
+        out = b.queue(bare, ENCRYPT).frame
+        assert out == bare[:-1000] + bytes(1000)
 
 
 @pytest.mark.parametrize("tags", TAGS)
@@ -754,13 +757,24 @@ def test_headers_of_a_context(version: TlsVersion) -> None:
         for first in range(end + 3):
             # a bad header comes before the place, and before the tag
             assert b.context(0, seek=True, prefix=prefix, tag=None) is NONE
-            reason = b.part(first, len(b.clear), seeks=True)
-            known = next(n for n in range(5) if prefix[n] != good[n])
-            assert reason is (BAD_RECORD if first > known else NONE)
-    for first in range(5):  # of the rest, it is the frame's that counts
-        for rest in (b"\0", b"\xff"):
-            assert b.context(0, seek=True, prefix=good[:first].ljust(13, rest)) is NONE
-            assert b.part(first, len(b.clear), seeks=True) is NONE
+            assert b.part(first, len(b.clear), seeks=True) is BAD_RECORD
+    # another header than the frame's, or nonce: as far as the frame has it, from where it begins
+    others = [good[:n] + bytes([good[n] ^ 1]) + good[n + 1 :] for n in (0, 4, b.prefix - 1)]
+    for prefix in others:
+        wrong = next(n for n in range(b.prefix) if prefix[n] != good[n])
+        for first in range(b.prefix):
+            for last in (first + 1, b.prefix, b.prefix + 1):
+                assert b.context(0, seek=True, prefix=prefix) is NONE
+                sent = b.queue(b.frame(first, b.clear[first:last]), ENCRYPT)
+                reason = BAD_RECORD if first <= wrong < last else NONE
+                assert sent.completions[-1].reason is reason
+                if reason is NONE:
+                    b.counts[Addr.TX_TLS_ENCRYPTED_PACKETS] += 1
+                    b.counts[Addr.TX_TLS_ENCRYPTED_BYTES] += last - first
+    # what a context has behind its prefix says nothing
+    for rest in (b"\0", b"\xff"):
+        assert b.context(0, seek=True, prefix=good.ljust(13, rest)) is NONE
+        assert b.part(0, len(b.clear), seeks=True) is NONE
     for first in (end, end + 1, end + 20, -1, 1 << 31, (1 << 31) + 7):
         for fields in ({}, {"tag": None}):
             assert b.context(0, seek=True, **fields) is NONE
@@ -895,13 +909,17 @@ def test_commands_do_not_end_a_seek() -> None:
     b.device.write(Addr.CTRL, 2)
     assert b.part(20, 50, seeks=True) is NONE
     assert b.part(b.stream.starts[1], len(b.clear)) is NONE
-    # nor does it when the connection is another with the same id
+
+
+def test_del_of_its_connection_ends_a_seek() -> None:
+    """The next connection with this id may have another key, and the same record number."""
+    rng = random.Random(33)
+    b = bench(rng, V13, 16, [100, 100])
     assert b.context(0, seek=True) is NONE
     driver.fill(b.device, CMD_OP=Opcode.DEL | Direction.TX << 8, CMD_CONNECTION=0)
     assert driver.ring(b.device) == (Reason.OK, 0)
     assert add(b.device, b.own, IpVersion.IPV4, seq=77) == (Reason.OK, 0)
-    assert b.part(20, 50, seeks=True) is NONE
-    assert b.part(20, 50) is OUT_OF_ORDER
+    assert b.part(20, 50, seeks=True) is OUT_OF_ORDER
 
 
 def test_a_seek_changes_nothing_whatever_becomes_of_its_frame() -> None:
