@@ -217,6 +217,28 @@ PROOFS: dict[str, Proof] = {
             Bug("tls_tx_tags", "= there_q[id_q] && (!s_item_some", "= (!s_item_some"),
         ),
     ),
+    "tx_walk": Proof(
+        "tls_tx_walk",
+        ("tls_tx_walk",),
+        ("tls_tx_walk",),
+        {"ID_W": 1, "ADDR_W": 15, "ALONG_W": 4},
+        depth=1,
+        bugs=(
+            Bug("tls_tx_walk", "if (seq_q == c_next)", "if (seq_q[30:0] == c_next[30:0])"),
+            Bug(
+                "tls_tx_walk",
+                "is_load && reason_q == TX_DROP_NONE && bytes_q",
+                "is_load && bytes_q",
+            ),
+            Bug("tls_tx_walk", "else if (ended && keeps)", "else if (ended)"),
+            Bug(
+                "tls_tx_walk",
+                "m_gap_to      = off_q + run[13:0];",
+                "m_gap_to      = off_q + {10'd0, prefix_len};",
+            ),
+            Bug("tls_tx_walk", "pos_q  <= pos_q + {", "if (is_piece) pos_q <= pos_q + {"),
+        ),
+    ),
     "search": Proof(
         "tls_rx_search",
         ("tls_rx_search",),
