@@ -182,7 +182,7 @@ tls_gcm_sums #(.SLOT_W(SLOT_W), .ID_W(ID_W), .PARTS(PARTS), .SMALL(SMALL), .MUL(
     .m_sum_valid(sum_valid), .m_sum(sum), .m_sum_id(sum_id), .m_sum_error(sum_error));
 axis_fifo #(.DATA_W(128 + ID_W + 2), .DEPTH(PARTS), .BLOCK(0)) sums (
     .clk(clk), .rst(rst),
-    .s_axis_tdata({sum_error != 2'd0 ? 128'd0 : swap(sum), sum_id, sum_error}),
+    .s_axis_tdata({swap(sum), sum_id, sum_error}),
     .s_axis_tvalid(sum_valid), .s_axis_tready(sums_room),
     .m_axis_tdata({m_sum_tdata, m_sum_id, m_sum_error}),
     .m_axis_tvalid(m_sum_valid), .m_axis_tready(m_sum_ready));
