@@ -87,7 +87,8 @@ reg                aad_valid_q;
 reg  [127:0]       aad_q;
 reg  [SLOT_W-1:0]  aad_slot_q;
 wire               taken = (SMALL != 0) ? busy_q : sums_q[6];
-reg                aad_next_q;                  // the same, without reset: it chooses 128 bits
+(* keep *)
+reg                aad_next_q;                  // the same once more: it chooses 128 bits
 reg                yield_q, blocked_q;          // others wait for the AAD blocks to let them in, out
 wire               aad_in = s_aad_valid && s_aad_ready;
 wire               hold  = (SMALL != 0) && aad_in;          // the small ring must stay empty for it
