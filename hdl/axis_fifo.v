@@ -24,12 +24,14 @@ localparam A = $clog2(DEPTH);
 generate if (DEPTH < 2 || DEPTH != (1 << A)) begin : bad axis_fifo_depth_is_no_power_of_two stop(); end endgenerate
 
 reg  [DATA_W-1:0] mem [0:DEPTH-1];
-reg  [A:0] wr_q, rd_q;                          // one bit more than an address: full or empty
+reg  [A:0] wr_q, rd_q;                          // one bit more than an address
 wire [A:0] fill  = wr_q - rd_q;
 wire       write = s_axis_tvalid && s_axis_tready;
 wire       read;
 
-assign s_axis_tready = !fill[A];
+// full and not empty are registers: what enters and what leaves hangs on them
+reg        full_q, some_q;
+assign s_axis_tready = !full_q;
 
 always @(posedge clk) begin
     if (write) begin
@@ -37,15 +39,19 @@ always @(posedge clk) begin
         wr_q <= wr_q + 1'b1;
     end
     if (read) rd_q <= rd_q + 1'b1;
+    full_q <= !read && (full_q || (write && (&fill[A-1:0])));
+    some_q <= write || (some_q && !(read && fill == {{A{1'b0}}, 1'b1}));
     if (rst) begin
         wr_q <= {A+1{1'b0}};
         rd_q <= {A+1{1'b0}};
+        full_q <= 1'b0;
+        some_q <= 1'b0;
     end
 end
 
 generate
     if (BLOCK == 0) begin : distributed
-        assign m_axis_tvalid = (fill != {A+1{1'b0}});
+        assign m_axis_tvalid = some_q;
         assign m_axis_tdata  = mem[rd_q[A-1:0]];
         assign read = m_axis_tvalid && m_axis_tready;
     end else begin : block
@@ -53,7 +59,7 @@ generate
         reg              mid_valid_q, out_valid_q;
         wire out_room = !out_valid_q || m_axis_tready;
         wire mid_room = !mid_valid_q || out_room;
-        assign read = mid_room && (fill != {A+1{1'b0}});
+        assign read = mid_room && some_q;
         assign m_axis_tvalid = out_valid_q;
         assign m_axis_tdata  = out_q;
         always @(posedge clk) begin

@@ -27,26 +27,32 @@ function [7:0] rcon(input [3:0] i);             // x^(i-1) in GF(2^8)
     endcase
 endfunction
 
-// AES-256 turns and adds a constant for every second key only
+// AES-256 turns and adds a constant for every second key only; its second key is there already
 wire        turn = !is256 || !n[0];
 wire [7:0]  con  = !is256 ? rcon(n) : n[0] ? 8'h00 : rcon({1'b0, n[3:1]});
+wire        copy = is256 && n == 4'd1;
 
-wire [127:0] prev_s;
+// ---- what needs no S-box: ready a clock before its word is, so that one XOR is left ----
+localparam LATE = (REGS > 0) ? 1 : 0;
+wire [127:0] base, cur_m, before_s;
+wire         copy_m;
+tls_delay #(.W(257), .N(REGS - LATE)) first_delay (
+    .clk(clk), .d({is256 ? prev : cur, cur, copy}), .q({base, cur_m, copy_m}));
+wire [31:0]  b0 = base[127:96];
+wire [31:0]  b1 = base[95:64] ^ b0;
+wire [31:0]  b2 = base[63:32] ^ b1;
+wire [31:0]  b3 = base[31:0]  ^ b2;
+tls_delay #(.W(256), .N(LATE)) second_delay (
+    .clk(clk), .d({copy_m ? base : {b0, b1, b2, b3}, cur_m}), .q({before_s, cur_s}));
+
+// ---- the word: turned behind the S-box, which is the longer way ----
 wire [31:0]  sub;
 wire [7:0]   con_s;
-wire         is256_s, first_s;
-tls_aes_subword #(.KIND(SBOX), .REGS(REGS)) subword (
-    .clk(clk), .a(turn ? {cur[23:0], cur[31:24]} : cur[31:0]), .y(sub));
-tls_delay #(.W(128), .N(REGS)) prev_delay (.clk(clk), .d(prev), .q(prev_s));
-tls_delay #(.W(128), .N(REGS)) cur_delay (.clk(clk), .d(cur), .q(cur_s));
+wire         turn_s, copy_s;
+tls_aes_subword #(.KIND(SBOX), .REGS(REGS)) subword (.clk(clk), .a(cur[31:0]), .y(sub));
 tls_delay #(.W(10), .N(REGS)) how_delay (
-    .clk(clk), .d({con, is256, n == 4'd1}), .q({con_s, is256_s, first_s}));
-
-wire [127:0] base = is256_s ? prev_s : cur_s;
-wire [31:0]  w0   = base[127:96] ^ sub ^ {con_s, 24'd0};
-wire [31:0]  w1   = base[95:64] ^ w0;
-wire [31:0]  w2   = base[63:32] ^ w1;
-wire [31:0]  w3   = base[31:0]  ^ w2;
-assign next = (is256_s && first_s) ? prev_s : {w0, w1, w2, w3};
+    .clk(clk), .d({con, turn, copy}), .q({con_s, turn_s, copy_s}));
+wire [31:0]  word = (turn_s ? {sub[23:0], sub[31:24]} : sub) ^ {con_s, 24'd0};
+assign next = before_s ^ (copy_s ? 128'd0 : {4{word}});
 endmodule
 `default_nettype wire

@@ -81,17 +81,30 @@ endfunction
 wire [127:0] iv_swapped = swap({32'd0, s_key_iv});
 
 // ---- what is under way: room for it is kept free behind the lane ----
+// Counted from registers and told through one, two clocks late: so there is room for two more then.
 wire text_taken, sum_taken;
+reg  text_in_q, text_out_q, sum_in_q, sum_out_q;
+reg  text_room_q, sum_room_q;
 reg  [TEXT_W-1:0] texts_q;
 reg  [PART_W-1:0] parts_q;
 always @(posedge clk) begin
-    texts_q <= texts_q + {{TEXT_W-1{1'b0}}, text_taken}
-                       - {{TEXT_W-1{1'b0}}, m_axis_tvalid && m_axis_tready};
-    parts_q <= parts_q + {{PART_W-1{1'b0}}, sum_taken}
-                       - {{PART_W-1{1'b0}}, m_sum_valid && m_sum_ready};
+    text_in_q   <= text_taken;
+    text_out_q  <= m_axis_tvalid && m_axis_tready;
+    sum_in_q    <= sum_taken;
+    sum_out_q   <= m_sum_valid && m_sum_ready;
+    texts_q     <= texts_q + {{TEXT_W-1{1'b0}}, text_in_q} - {{TEXT_W-1{1'b0}}, text_out_q};
+    parts_q     <= parts_q + {{PART_W-1{1'b0}}, sum_in_q} - {{PART_W-1{1'b0}}, sum_out_q};
+    text_room_q <= !texts_q[TEXT_W-1] && !(&texts_q[TEXT_W-2:1]);
+    sum_room_q  <= !parts_q[PART_W-1] && !(&parts_q[PART_W-2:1]);
     if (rst) begin
-        texts_q <= {TEXT_W{1'b0}};
-        parts_q <= {PART_W{1'b0}};
+        text_in_q   <= 1'b0;
+        text_out_q  <= 1'b0;
+        sum_in_q    <= 1'b0;
+        sum_out_q   <= 1'b0;
+        text_room_q <= 1'b0;
+        sum_room_q  <= 1'b0;
+        texts_q     <= {TEXT_W{1'b0}};
+        parts_q     <= {PART_W{1'b0}};
     end
 end
 
@@ -119,7 +132,7 @@ tls_gcm_issue #(.SLOT_W(SLOT_W), .ID_W(ID_W), .SMALL(SMALL)) issue (
     .s_axis_tvalid(s_axis_tvalid), .s_axis_tready(s_axis_tready), .s_axis_tdata(s_axis_tdata),
     .key_valid(s_key_valid && key_idle), .key_slot(s_key_slot), .key_hold(key_hold),
     .h_valid(h_valid), .h_ready(h_ready), .h_slot(h_slot),
-    .text_room(!texts_q[TEXT_W-1]), .sum_room(!parts_q[PART_W-1]),
+    .text_room(text_room_q), .sum_room(sum_room_q),
     .text_taken(text_taken), .sum_taken(sum_taken),
     .aad_valid(aad_valid), .aad_ready(aad_ready), .aad_block(aad_block), .aad_slot(aad_slot),
     .m_valid(i_valid), .m_ready(i_ready), .m_slot(i_slot), .m_is_h(i_is_h), .m_nonce(i_nonce),
@@ -182,7 +195,7 @@ tls_gcm_sums #(.SLOT_W(SLOT_W), .ID_W(ID_W), .PARTS(PARTS), .SMALL(SMALL), .MUL(
     .m_sum_valid(sum_valid), .m_sum(sum), .m_sum_id(sum_id), .m_sum_error(sum_error));
 axis_fifo #(.DATA_W(128 + ID_W + 2), .DEPTH(PARTS), .BLOCK(0)) sums (
     .clk(clk), .rst(rst),
-    .s_axis_tdata({sum_error != 2'd0 ? 128'd0 : swap(sum), sum_id, sum_error}),
+    .s_axis_tdata({swap(sum), sum_id, sum_error}),
     .s_axis_tvalid(sum_valid), .s_axis_tready(sums_room),
     .m_axis_tdata({m_sum_tdata, m_sum_id, m_sum_error}),
     .m_axis_tvalid(m_sum_valid), .m_axis_tready(m_sum_ready));

@@ -87,24 +87,30 @@ localparam [12:0] MAX_BLOCKS = 13'd2046;        // powers of H go to 2047
 // ---- three steps from a part's word to what it is made of, one adder deep each ----
 // They never wait: a part is only let in when the queue behind them will have room for it.
 localparam WAIT  = 8;                           // parts in these steps and the queue
-localparam RAW_W = SLOT_W + 2 + 64 + 128 + ID_W;
+localparam RAW_W = SLOT_W + 2 + 64 + ID_W;
 wire             done;                          // a part has all its beats
+reg              done_q;
 reg  [3:0]       waiting_q;
 wire             take = s_part_valid && s_part_ready;
 reg              v0_q, v1_q, v2_q;
 reg  [RAW_W-1:0] raw0_q, raw1_q, raw2_q;        // what just goes along
 reg  [14:0]      len0_q, len1_q, len2_q, aad_len0_q, aad_len1_q, aad_len2_q;
 reg  [14:0]      offset0_q, offset1_q, offset2_q;
-reg              is_aad0_q, some0_q, some1_q;   // some: has bytes
+reg              is_aad0_q, some0_q, some1_q, some2_q;  // some: has bytes
+reg  [127:0]     aad0_q, aad1_q, aad2_q;        // the last one without the bytes behind its end
+wire [127:0]     aad_mask1;
 
 assign s_part_ready = !waiting_q[3];
 always @(posedge clk) begin
-    waiting_q <= waiting_q + {3'd0, take} - {3'd0, done};
+    done_q    <= done;
+    waiting_q <= waiting_q + {3'd0, take} - {3'd0, done_q};
     v0_q       <= take;
     v1_q       <= v0_q;
     v2_q       <= v1_q;
-    raw0_q     <= {s_part_slot, s_part_is_aad, s_part_decrypt, s_part_nonce, s_part_aad,
-                   s_part_id};
+    raw0_q     <= {s_part_slot, s_part_is_aad, s_part_decrypt, s_part_nonce, s_part_id};
+    aad0_q     <= s_part_aad;
+    aad1_q     <= aad0_q;
+    aad2_q     <= aad1_q & aad_mask1;
     raw1_q     <= raw0_q;
     raw2_q     <= raw1_q;
     len0_q     <= s_part_len;
@@ -119,10 +125,12 @@ always @(posedge clk) begin
     is_aad0_q  <= s_part_is_aad;
     some0_q    <= s_part_bytes != 15'd0;
     some1_q    <= some0_q;
+    some2_q    <= some1_q;
     if (rst) begin
         v0_q <= 1'b0;
         v1_q <= 1'b0;
         v2_q <= 1'b0;
+        done_q <= 1'b0;
         waiting_q <= 4'd0;
     end
 end
@@ -133,13 +141,15 @@ reg  [11:0] text_blocks0_q, aad_blocks0_q;
 // 1: where its end is
 reg  [11:0] end_block1_q;                       // first block behind it
 reg  [10:0] behind1_q;                          // blocks from the first of its kind to the end
+reg  [11:0] after_one1_q, after_two1_q;         // that block, had the part one or two
 reg  [3:0]  hi1_q;
-reg         head1_q, tail1_q, bad1_q;
+reg         head1_q, tail1_q, over1_q, long1_q, many1_q;
 // 2: its beats
 reg  [11:0] left2_q;                            // beats but the first
 reg  [10:0] k2_q;
 reg  [3:0]  hi2_q;
-reg         tail2_q, empty2_q, inject2_q, bad2_q;
+reg         one2_q, two2_q;                     // has one block, two
+reg         tail2_q, inject2_q, bad2_q;
 
 wire [14:0] size0  = is_aad0_q ? aad_len0_q : len0_q;
 wire        whole0 = some0_q || len0_q == 15'd0;        // else an empty part of something
@@ -150,91 +160,109 @@ always @(posedge clk) begin
 
     end_block1_q   <= end0_q[15:4] + {11'd0, end0_q[3:0] != 4'd0};
     behind1_q      <= text_blocks0_q[10:0] + (is_aad0_q ? aad_blocks0_q[10:0] : 11'd0) + 11'd1;
+    after_one1_q   <= {1'b0, offset0_q[14:4]} + 12'd1;
+    after_two1_q   <= {1'b0, offset0_q[14:4]} + 12'd2;
     hi1_q          <= end0_q[3:0];
     head1_q        <= !is_aad0_q && offset0_q == 15'd0 && whole0;
     tail1_q        <= !is_aad0_q && end0_q == {1'b0, len0_q} && whole0;
-    bad1_q         <= end0_q > {1'b0, size0} || len0_q > MAX_LEN
-                   || (is_aad0_q && aad_len0_q <= 15'd16)
-                   || {1'b0, text_blocks0_q} + {1'b0, aad_blocks0_q} > MAX_BLOCKS;
+    over1_q        <= end0_q > {1'b0, size0};
+    long1_q        <= len0_q > MAX_LEN || (is_aad0_q && aad_len0_q <= 15'd16);
+    many1_q        <= {1'b0, text_blocks0_q} + {1'b0, aad_blocks0_q} > MAX_BLOCKS;
 
     // blocks, one more with the tail's beat, less the first beat: a - b - 1 + tail
     left2_q        <= some1_q ? end_block1_q + ~{1'b0, offset1_q[14:4]} + {11'd0, tail1_q} : 12'd0;
     k2_q           <= (tail1_q || !some1_q) ? 11'd0 : behind1_q - end_block1_q[10:0];
     hi2_q          <= hi1_q;
+    one2_q         <= some1_q && end_block1_q == after_one1_q;
+    two2_q         <= some1_q && end_block1_q == after_two1_q;
     tail2_q        <= tail1_q;
-    empty2_q       <= !tail1_q && !some1_q;
     inject2_q      <= head1_q && aad_len1_q != 15'd0 && aad_len1_q <= 15'd16;
-    bad2_q         <= bad1_q;
+    bad2_q         <= over1_q || long1_q || many1_q;
 end
-// of the first and second beat of the part: what is owed, last beat, last block of data
-wire [2:0] owed_first  = left2_q > 12'd3 ? 3'd5 : left2_q[2:0] + 3'd1;
-wire [2:0] owed_second = left2_q > 12'd4 ? 3'd5 : left2_q[2:0];
-wire       end_first   = !empty2_q && left2_q == (tail2_q ? 12'd1 : 12'd0);
-wire       end_second  = left2_q == (tail2_q ? 12'd2 : 12'd1);
+// of the first and second beat of the part: what is owed, last beat, last block of data, length
+// block; of the first: it is text, and its bytes; bytes of the last block of data
+wire [2:0]  owed_first  = left2_q > 12'd3 ? 3'd5 : left2_q[2:0] + 3'd1;
+wire [2:0]  owed_second = left2_q > 12'd4 ? 3'd5 : left2_q[2:0];
+wire        last_first  = !some2_q || (one2_q && !tail2_q);
+wire        last_second = tail2_q ? one2_q : two2_q;
+wire        tag_first   = tail2_q && !some2_q;
+wire        tag_second  = tail2_q && one2_q;
+wire        text_first  = some2_q && !raw2_q[RAW_W-SLOT_W-1];
+wire [15:0] keep_end    = hi2_q == 4'd0 ? 16'hffff : ~(16'hffff << hi2_q);
+wire [15:0] keep_first  = !some2_q ? {16{tail2_q}}
+                        : (16'hffff << offset2_q[3:0]) & (one2_q ? keep_end : 16'hffff);
 
 // ---- parts that wait for their beats ----
 // Of the next part, what decides about beats is in registers; the rest comes from the queue's RAM.
-localparam HEAD_W = SLOT_W + 1 + 11 + 4 + 4 + 12 + 5 + 5 + 3;
-localparam REST_W = RAW_W - SLOT_W - 1 + 15 + 15 + 11 + 1;
+localparam HEAD_W = SLOT_W + 1 + 11 + 16 + 16 + 12 + 8 + 6 + 2;
+localparam REST_W = RAW_W - SLOT_W - 1 + 128 + 15 + 15 + 11 + 1;
 wire              queued, head_room, rest_valid, rest_room;
 wire [HEAD_W-1:0] queue_head;
 reg  [HEAD_W-1:0] head_q;
 reg               head_valid_q;
 wire              head_take = !head_valid_q || done;
 wire [SLOT_W-1:0] slot;
-wire              is_aad, tail, empty, inject_aad, last1, last2, end1, end2;
+wire              is_aad, tail, inject_aad, last1, last2, end1, end2, tag1, tag2, data1, text1;
 wire [127:0]      aad;
 wire [14:0]       len, aad_len;
 wire [11:0]       left1;
 wire [10:0]       first;
-wire [3:0]        lo, hi;
+wire [15:0]       keep1, keep_last;
 wire [2:0]        owed1, owed2;
 axis_fifo #(.DATA_W(HEAD_W), .DEPTH(WAIT), .BLOCK(0)) heads (
     .clk(clk), .rst(rst),
-    .s_axis_tdata({raw2_q[RAW_W-1 -: SLOT_W+1], offset2_q, hi2_q,
-                   left2_q, owed_first, left2_q == 12'd0, end_first,
-                   owed_second, left2_q == 12'd1, end_second, tail2_q, empty2_q, inject2_q}),
+    .s_axis_tdata({raw2_q[RAW_W-1 -: SLOT_W+1], offset2_q[14:4], keep_first, keep_end, left2_q,
+                   owed_first, last_first, one2_q, tag_first, some2_q, text_first,
+                   owed_second, last_second, two2_q, tag_second, tail2_q, inject2_q}),
     .s_axis_tvalid(v2_q), .s_axis_tready(head_room),
     .m_axis_tdata(queue_head), .m_axis_tvalid(queued), .m_axis_tready(head_take));
 axis_fifo #(.DATA_W(REST_W), .DEPTH(WAIT), .BLOCK(0)) rests (
     .clk(clk), .rst(rst),
-    .s_axis_tdata({raw2_q[RAW_W-SLOT_W-2:0], len2_q, aad_len2_q, k2_q, bad2_q}),
+    .s_axis_tdata({raw2_q[RAW_W-SLOT_W-2:0], aad2_q, len2_q, aad_len2_q, k2_q, bad2_q}),
     .s_axis_tvalid(v2_q), .s_axis_tready(rest_room),
-    .m_axis_tdata({m_decrypt, m_nonce, aad, m_id, len, aad_len, m_k, m_bad}),
+    .m_axis_tdata({m_decrypt, m_nonce, m_id, aad, len, aad_len, m_k, m_bad}),
     .m_axis_tvalid(rest_valid), .m_axis_tready(done));
 always @(posedge clk) begin
     if (head_take) head_q <= queue_head;
     if (head_take) head_valid_q <= queued;
     if (rst) head_valid_q <= 1'b0;
 end
-assign {slot, is_aad, first, lo, hi, left1, owed1, last1, end1, owed2, last2, end2,
-        tail, empty, inject_aad} = head_q;
+assign {slot, is_aad, first, keep1, keep_last, left1, owed1, last1, end1, tag1, data1, text1,
+        owed2, last2, end2, tag2, tail, inject_aad} = head_q;
 
-// ---- beat by beat; of what is compared, the next beat's is made ready a clock before ----
+// ---- beat by beat; of what is decided, the next beat's is made ready a clock before ----
+// `go` moves everything here and hangs on streams that are far away: it must be a short way.
 reg         fresh_q;                            // next beat is the part's first: not these yet
 reg  [11:0] left_q;                             // beats left, this one included
 reg  [2:0]  owed_q;                             // the same up to 5
 reg         last_q, data_end_q;                 // last beat; last block of data
+reg         tag_q, text_q;                      // length block; block of text
 reg  [10:0] block_q;                            // number of the block
 reg  [1:0]  index_q;
+reg  [15:0] keep_q;                             // bytes of the block
 reg         late_q;                             // past the first LANES
-reg         match_q;                            // key_mine a clock ago: the same past a first beat
 wire [10:0] block    = fresh_q ? first : block_q;
 wire [1:0]  index    = fresh_q ? 2'd0 : index_q;
 wire        is_last  = fresh_q ? last1 : last_q;
-wire        is_tag   = tail && is_last;
-wire        is_data  = !is_tag && !empty;
-wire        is_text  = is_data && !is_aad;
+wire        is_tag   = fresh_q ? tag1 : tag_q;
+wire        is_data  = fresh_q ? data1 : !tag_q;
+wire        is_text  = fresh_q ? text1 : text_q;
 wire        data_end = fresh_q ? end1 : data_end_q;
 wire        inject   = fresh_q && inject_aad;
+wire        last_d   = fresh_q ? last2 : left_q == 12'd2;
+wire        tag_d    = fresh_q ? tag2 : (tail && left_q == 12'd2);
+wire        end_d    = fresh_q ? end2 : left_q == (tail ? 12'd3 : 12'd2);
 
-wire        key_mine = key_slot == slot;
+// an installation that was offered a clock ago, and is of this head's slot; the head may be new
+reg         mine_q, key_mine_q;
+wire        mine     = (key_slot == slot);
+wire        mine_new = (key_slot == queue_head[HEAD_W-1 -: SLOT_W]);
 wire        ok       = head_valid_q && !h_valid
-                    && (!is_data || s_axis_tvalid) && (!is_text || text_room)
-                    && (!fresh_q || (sum_room && !(key_valid && key_mine)));
+                    && !(is_data && !s_axis_tvalid) && !(is_text && !text_room)
+                    && !(fresh_q && (!sum_room || key_mine_q));
 wire        go       = ok && m_ready && (!inject || aad_ready);
 
-assign key_hold      = !fresh_q && match_q;
+assign key_hold      = !fresh_q && mine_q;
 assign aad_valid     = ok && m_ready && inject;
 assign aad_slot      = slot;
 assign s_axis_tready = go && is_data;
@@ -245,18 +273,25 @@ assign text_taken    = go && is_text;
 assign sum_taken     = go && fresh_q;
 
 always @(posedge clk) begin
-    match_q <= key_mine;
+    mine_q     <= mine;
+    key_mine_q <= key_valid && (head_take ? mine_new : mine);
     if (go) begin
         fresh_q    <= is_last;
         left_q     <= fresh_q ? left1 : left_q - 12'd1;
         owed_q     <= fresh_q ? owed2 : left_q > 12'd5 ? 3'd5 : left_q[2:0] - 3'd1;
-        last_q     <= fresh_q ? last2 : left_q == 12'd2;
-        data_end_q <= fresh_q ? end2 : left_q == (tail ? 12'd3 : 12'd2);
+        last_q     <= last_d;
+        tag_q      <= tag_d;
+        text_q     <= !tag_d && !is_aad;
+        data_end_q <= end_d;
+        keep_q     <= end_d ? keep_last : 16'hffff;
         block_q    <= block + 11'd1;
         index_q    <= (LANES == 1) ? 2'd0 : index + 2'd1;
         late_q     <= (!fresh_q && late_q) || (LANES == 1) || index == 2'd3;
     end
-    if (rst) fresh_q <= 1'b1;
+    if (rst) begin
+        fresh_q    <= 1'b1;
+        key_mine_q <= 1'b0;
+    end
 end
 
 // byte 0 first
@@ -265,12 +300,10 @@ genvar i;
 generate
     for (i = 0; i < 16; i = i + 1) begin : byte_of
         assign data[127-8*i -: 8]      = s_axis_tdata[8*i +: 8];
-        assign aad_block[127-8*i -: 8] = aad[8*i +: 8] & {8{i[14:0] < aad_len}};
+        assign aad_block[127-8*i -: 8] = aad[8*i +: 8];
+        assign aad_mask1[8*i +: 8]     = {8{i[4:0] < aad_len1_q[4:0]}};     // one of 1 to 16 bytes
     end
 endgenerate
-
-wire [15:0] from_lo = fresh_q ? 16'hffff << lo : 16'hffff;
-wire [15:0] to_hi   = (data_end && hi != 4'd0) ? ~(16'hffff << hi) : 16'hffff;
 
 assign m_slot     = h_valid ? h_slot : slot;
 assign m_is_h     = h_valid;
@@ -279,7 +312,7 @@ assign m_is_text  = is_text && !h_valid;
 assign m_is_tag   = is_tag && !h_valid;
 // the length block: bits of AAD, bits of text, 64 each
 assign m_data     = is_tag ? {46'd0, aad_len, 3'd0, 46'd0, len, 3'd0} : data;
-assign m_keep     = empty ? 16'd0 : is_tag ? 16'hffff : from_lo & to_hi;
+assign m_keep     = fresh_q ? keep1 : keep_q;
 assign m_text_end = data_end && is_text;
 assign m_owed     = fresh_q ? owed1 : owed_q;
 assign m_index    = index;

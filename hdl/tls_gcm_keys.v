@@ -8,8 +8,9 @@
 //       cube_*   asks the jump ring for H^2 * H, and takes it
 // How   powers H^(2^i) are squares of one another, H^(3 * 4^j) those of H^3: sixteen in all and
 //       one multiplication. A wipe is an installation with H = 0 that writes zeros everywhere.
-//       A slot is unusable from the clock its installation is taken to the answer. The sums of
-//       parts of that slot that are in the lane then are undefined.
+//       A slot is unusable from the clock after its installation is taken to the answer; in the
+//       clock between nobody may read it. The sums of parts of that slot that are in the lane then
+//       are undefined.
 // Order byte 0 of key, iv and H is the highest byte; AES-128 uses the upper half of key.
 // Spec  SP 800-38D, 6.4, 7.1.  Model model/gcm.py.
 `default_nettype none
@@ -75,6 +76,8 @@ reg  [3:0]        index_q;                      // of the power that is written
 reg  [127:0]      power_q;                      // and its value
 reg  [127:0]      square_q, cube_q;
 reg               cube_ask_q, cube_have_q;
+reg               written_q;                    // the slot's memories take the installation
+reg               ask_q;                        // for H, when they have it
 reg               offered_q;                    // since the last clock: s_key_hold is about this one
 
 wire take  = s_key_valid && s_key_ready;
@@ -86,7 +89,7 @@ assign s_key_ready   = s_key_idle && offered_q && !s_key_hold;
 assign m_key_valid   = (state_q == ST_ANSWER);
 assign m_key_slot    = slot_q;
 assign m_key_refused = refused_q;
-assign h_valid       = (state_q == ST_ASK);
+assign h_valid       = ask_q;
 assign h_slot        = slot_q;
 assign cube_valid    = cube_ask_q;
 assign cube_square   = square_q;
@@ -98,6 +101,7 @@ tls_gf128_sq sq2 (.a(squared), .y(fourth));
 
 always @(posedge clk) begin
     offered_q <= s_key_valid && s_key_idle && !take;
+    ask_q     <= written_q || (ask_q && !h_ready);
     if (cube_ready) cube_ask_q <= 1'b0;
     if (cube_done) begin
         cube_q      <= cube_value;
@@ -111,7 +115,7 @@ always @(posedge clk) begin
             cube_have_q <= 1'b0;
             state_q     <= (s_key_cipher == CIPHER_RESERVED) ? ST_ANSWER : ST_ASK;
         end
-        ST_ASK: if (h_ready) state_q <= ST_WAIT;
+        ST_ASK: if (ask_q && h_ready) state_q <= ST_WAIT;
         ST_WAIT: if (h_done) begin
             power_q <= (cipher_q == CIPHER_NONE) ? 128'd0 : h_block;
             index_q <= 4'd0;
@@ -121,11 +125,15 @@ always @(posedge clk) begin
             power_q <= squared;
             index_q <= index_q + ((index_q == 4'd0 || index_q == 4'd3 || index_q == 4'd6 ||
                                    index_q == 4'd9 || index_q == 4'd12) ? 4'd1 : 4'd2);
-            if (index_q == 4'd1) begin
-                square_q   <= power_q;
+            if (index_q == 4'd0) begin
+                square_q   <= squared;
                 cube_ask_q <= 1'b1;
             end
-            if (index_q == 4'd15) state_q <= ST_CUBE;
+            if (index_q == 4'd15) begin
+                power_q <= cube_q;
+                index_q <= 4'd2;
+                state_q <= cube_have_q ? ST_CUBES : ST_CUBE;
+            end
         end
         ST_CUBE: if (cube_have_q) begin
             power_q <= cube_q;
@@ -143,14 +151,21 @@ always @(posedge clk) begin
         state_q    <= ST_IDLE;
         cube_ask_q <= 1'b0;
         offered_q  <= 1'b0;
+        ask_q      <= 1'b0;
     end
 end
 
 // ---- memories: each read passes two registers ----
+// They are written a clock after the installation is taken. What a slot is read as in that clock
+// nobody uses: parts of it have been read before, or wait. So there is no bypass (no_rw_check).
+reg [351:0]   written_data_q;
+(* no_rw_check *)
 reg [351:0]   key_mem [0:(1<<SLOT_W)-1];        // iv, key
 reg [351:0]   key_mid;
 always @(posedge clk) begin
-    if (write) key_mem[s_key_slot] <= wipe ? 352'd0 : {s_key_iv, s_key_key};
+    written_q      <= write && !rst;
+    written_data_q <= wipe ? 352'd0 : {s_key_iv, s_key_key};
+    if (written_q) key_mem[slot_q] <= written_data_q;
     if (rd_en) begin
         key_mid         <= key_mem[rd_slot];
         {rd_iv, rd_key} <= key_mid;
@@ -176,9 +191,9 @@ always @(posedge clk) begin
         rd_usable <= usable_mid[high_mid];
         rd_is256  <= is256_mid[high_mid];
     end
-    if (write) usable_q[s_key_slot] <= 1'b0;
-    if (write) is256_q[s_key_slot]  <= (s_key_cipher == CIPHER_AES_256_GCM);
-    if (m_key_valid && !refused_q && cipher_q != CIPHER_NONE) usable_q[slot_q] <= 1'b1;
+    if (written_q) is256_q[slot_q] <= (cipher_q == CIPHER_AES_256_GCM);
+    if (written_q || (m_key_valid && !refused_q))
+        usable_q[slot_q] <= !written_q && cipher_q != CIPHER_NONE;
     if (rst) begin
         usable_q <= {(1<<SLOT_W){1'b0}};
         is256_q  <= {(1<<SLOT_W){1'b0}};
@@ -186,7 +201,9 @@ always @(posedge clk) begin
 end
 
 wire          power_write = (state_q == ST_SQUARES || state_q == ST_CUBES);
+(* no_rw_check *)
 reg [127:0]   hash_mem [0:(16<<SLOT_W)-1];
+(* no_rw_check *)
 reg [127:0]   jump_mem [0:(16<<SLOT_W)-1];
 reg [127:0]   hash_mid, jump_mid;
 always @(posedge clk) begin

@@ -3,7 +3,8 @@
 // In    s_*      block for GHASH, for one clock; its power a clock later
 //       s_aad_*  AAD block to multiply by H for the part that starts now
 //       s_cube_* H^2 to multiply by H for a key installation
-// Out   m_sum    a part's sum, in any order; the taker must have room for every part under way
+// Out   m_sum    a part's sum, zero with an error, in any order; the taker must have room for every
+//                part under way
 //       m_cube_* H^3
 // How   a sum that is complete leaves at once; one that must be raised by H^k waits its turn for
 //       the jump ring. AAD times H waits for its part's first block, which is still in the AES:
@@ -95,7 +96,8 @@ wire              part_complete;
 wire              complete = part_valid && part_complete;
 tls_ghash #(.SMALL(SMALL), .MUL(MUL), .USER_W(1 + 11 + SLOT_W + USER_W)) ghash (
     .clk(clk), .rst(rst), .s_valid(valid_q), .s_ready(hash_room), .s_x(x_q),
-    .s_power(hash_power), .s_owed(owed_q), .s_index(index_q), .s_early(early_q), .s_add(add_q),
+    .s_power(hash_power), .s_owed(owed_q), .s_index(index_q), .s_next_index(s_index),
+    .s_early(early_q), .s_add(add_q),
     .s_user({complete_q, k_q, slot_q, user_q}),
     .m_valid(part_valid), .m_sum(part_sum), .m_user({part_complete, part_k, part_slot, part_user}));
 
@@ -121,8 +123,11 @@ tls_ghash_jump #(.SMALL(SMALL), .MUL(MUL), .SLOT_W(SLOT_W), .USER_W(USER_W)) jum
     .s_key_slot(s_cube_slot), .m_key_valid(m_cube_valid), .m_key(m_cube),
     .power_addr(jump_addr), .power(jump_power));
 
+// a sum with an error is zero
+wire is_part = complete && part_user[1:0] == 2'd0;
+wire is_ring = !complete && ring_user[1:0] == 2'd0;
 assign m_sum_valid = complete || ring_valid;
-assign m_sum       = complete ? part_sum : ring_sum;
+assign m_sum       = (part_sum & {128{is_part}}) | (ring_sum & {128{is_ring}});
 assign {m_sum_id, m_sum_error} = complete ? part_user : ring_user;
 
 // parts under way are counted, so no queue overflows; the small GHASH is faster than the AES

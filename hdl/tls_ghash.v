@@ -6,6 +6,8 @@
 //         owed     multiplications from this block to the end of its part, itself included,
 //                  saturating above LANES; 1 at the last block
 //         index    place in the part modulo LANES; `early`: it is one of the first LANES
+//         next_index  a clock ahead: the index of the block of the next clock, if there is one
+//                  (SMALL: not used)
 //         add      at the last block: XORed to the sum, unmultiplied (E(J0) with the tag)
 //         user     at the last block: travels to the sum
 // Out   m_sum = add + x[1]*H^n + x[2]*H^(n-1) + ... + x[n]*H, for one clock.
@@ -29,6 +31,7 @@ module tls_ghash #(
     input  wire [127:0]      s_power,
     input  wire [2:0]        s_owed,
     input  wire [1:0]        s_index,
+    input  wire [1:0]        s_next_index,
     input  wire              s_early,
     input  wire [127:0]      s_add,
     input  wire [USER_W-1:0] s_user,
@@ -44,10 +47,10 @@ wire         p_valid, p_keep, p_first, p_last;
 wire [1:0]   p_index;
 wire [127:0] p, p_add;
 wire [USER_W-1:0] p_user;
-wire [127:0] kept   = lane[s_index];
-wire         same   = p_valid && p_keep && p_index == s_index;     // it is just coming out
+wire         same, p_to_lane, p_gather, p_sum;  // s_index's lane is just coming out; what p is for
+wire [127:0] kept;
 wire [127:0] carry  = s_early ? 128'd0 : same ? p : kept;
-always @(posedge clk) if (p_valid && p_keep) lane[p_index] <= p;
+always @(posedge clk) if (p_to_lane) lane[p_index] <= p;
 
 // ---- multiply ----
 wire s_keep  = s_owed > LANES;
@@ -61,12 +64,54 @@ tls_gf128_mul #(.SMALL(SMALL), .MUL(MUL), .USER_W(133 + USER_W)) mul (
     .m_valid(p_valid), .m_p(p),
     .m_user({p_keep, p_first, p_last, p_index, p_add, p_user}));
 
+// ---- what comes out: known a clock ahead, as it steers 128 bits; the small one has the time ----
+// When a final product comes out, nobody wants what its lane has any more: it may pass for it.
+generate
+    if (SMALL != 0) begin : little
+        assign p_to_lane = p_valid && p_keep;
+        assign p_gather  = p_valid && !p_keep;
+        assign p_sum     = p_valid && p_last;
+        assign same      = p_to_lane && p_index == s_index;
+        assign kept      = lane[s_index];
+        wire unused_ok = &{1'b0, s_next_index};
+    end else begin : full
+        reg          same_q, to_lane_q, gather_q, sum_q;
+        reg  [127:0] kept_q;
+        reg  [2:0]   valid_q;
+        wire         next_keep, next_last;
+        wire [1:0]   next_index;
+        tls_delay #(.W(4), .N(3)) how_delay (
+            .clk(clk), .d({s_keep, s_last, s_index}), .q({next_keep, next_last, next_index}));
+        always @(posedge clk) begin
+            valid_q   <= {valid_q[1:0], s_valid};
+            to_lane_q <= valid_q[2] && next_keep;
+            gather_q  <= valid_q[2] && !next_keep;
+            sum_q     <= valid_q[2] && next_last;
+            same_q    <= valid_q[2] && next_keep && next_index == s_next_index;
+            kept_q    <= (p_valid && p_index == s_next_index) ? p : lane[s_next_index];
+            if (rst) begin
+                valid_q   <= 3'd0;
+                to_lane_q <= 1'b0;
+                gather_q  <= 1'b0;
+                sum_q     <= 1'b0;
+                same_q    <= 1'b0;
+            end
+        end
+        assign same      = same_q;
+        assign kept      = kept_q;
+        assign p_to_lane = to_lane_q;
+        assign p_gather  = gather_q;
+        assign p_sum     = sum_q;
+        wire unused_ok = &{1'b0, p_keep, p_last};
+    end
+endgenerate
+
 // ---- gather what is final ----
 reg  [127:0] gathered_q;
 wire [127:0] gathered = p ^ (p_first ? 128'd0 : gathered_q);
-always @(posedge clk) if (p_valid && !p_keep) gathered_q <= gathered;
+always @(posedge clk) if (p_gather) gathered_q <= gathered;
 
-assign m_valid = p_valid && p_last;
+assign m_valid = p_sum;
 assign m_sum   = gathered ^ p_add;
 assign m_user  = p_user;
 endmodule

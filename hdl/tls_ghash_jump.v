@@ -87,6 +87,8 @@ reg                aad_valid_q;
 reg  [127:0]       aad_q;
 reg  [SLOT_W-1:0]  aad_slot_q;
 wire               taken = (SMALL != 0) ? busy_q : sums_q[6];
+(* keep *)
+reg                aad_next_q;                  // the same once more: it chooses 128 bits
 reg                yield_q, blocked_q;          // others wait for the AAD blocks to let them in, out
 wire               aad_in = s_aad_valid && s_aad_ready;
 wire               hold  = (SMALL != 0) && aad_in;          // the small ring must stay empty for it
@@ -101,6 +103,7 @@ reg  [127:0]       value1_q, value2_q, value3_q;
 reg  [TOKEN_W-1:0] token1_q, token2_q, token3_q;
 always @(posedge clk) begin
     aad_valid_q <= aad_in;
+    aad_next_q  <= aad_in;
     blocked_q   <= (blocked_q || (end_sum && end_done)) && !(m_sum_valid && m_sum_ready);
     yield_q     <= (aad_in && (s_key_valid || s_sum_valid || blocked_q))
                 || (yield_q && (s_key_valid || s_sum_valid) && !(key_in || sum_in));
@@ -109,7 +112,7 @@ always @(posedge clk) begin
     if (taken) begin
         value1_q <= end_value;
         token1_q <= {KIND_SUM, end_done, end_k, end_slot, end_user};
-    end else if (aad_valid_q) begin
+    end else if (aad_next_q) begin
         value1_q <= aad_q;
         token1_q <= {KIND_AAD, 1'b0, 11'd1, aad_slot_q, {USER_W{1'b0}}};
     end else if (s_key_valid) begin

@@ -75,7 +75,7 @@ PROOFS: dict[str, Proof] = {
         {"DATA_W": 8, "DEPTH": 4, "BLOCK": 0},
         bugs=(
             # evaluated in 32 bits: after the pointers wrap the queue is never full
-            Bug("axis_fifo", "= !fill[A];", "= ((wr_q - rd_q) != DEPTH);"),
+            Bug("axis_fifo", "= !full_q;", "= ((wr_q - rd_q) != DEPTH);"),
             Bug("axis_fifo", "if (write) begin", "if (s_axis_tvalid) begin"),
         ),
     ),

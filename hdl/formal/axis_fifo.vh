@@ -72,6 +72,7 @@ wire [A+1:0] f_place = f_ahead_q - f_regs;              // the word's place in t
 wire [A-1:0] f_addr  = rd_q[A-1:0] + f_place[A-1:0];
 always @* if (f_run_q) begin
     assert (fill <= DEPTH);
+    assert (full_q == fill[A] && some_q == (fill != {A+1{1'b0}}));
     if (BLOCK == 0) assert (f_regs == {A+2{1'b0}});
     if (f_in_q) assert (f_ahead_q < f_level_q);
     if (f_in_q && f_ahead_q >= f_regs) assert (mem[f_addr] == f_word_q);
