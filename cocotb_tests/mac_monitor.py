@@ -6,10 +6,11 @@ hands over (`handed`), and the frames that leave (`left`), all in order. Out: `b
 each frame that must not leave, or not as it did. No model is asked, no completion is looked at.
 
 A frame may leave if it is one that was handed over, none before the last that left: a plain one as
-it was; one to be encrypted with the wire's byte of its stream at every sequence number and right
-checksums, all else as it was. So no plaintext leaves, and no sequence number of a stream shows two
-values. A device cannot know that it is lied to: when the host names a wrong record or hands over
-another text, the right bytes are not known, and `left` looks for plaintext alone.
+it was; one to be encrypted with the wire's byte of its stream at every sequence number, right
+checksums and zeros behind the packet, all else as it was. So no plaintext leaves, and no sequence
+number of a stream shows two values. A device cannot know that it is lied to: when the host names
+a wrong record or hands over another text, the right bytes are not known, and `left` looks for
+plaintext alone.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class _Handed:
     """A frame that was handed over, and what of it may leave.
 
     Attributes:
-        frame: as it was.
+        frame: as it was, but for what must be zero.
         start: of the payload that is to be another when it leaves.
         end: of that; as `start` if nothing may change.
         csum: where the checksum of TCP is.
@@ -208,6 +209,8 @@ class MacMonitor:
     def deleted(self, connection: int) -> None:
         """A connection was deleted."""
         self._streams.pop(connection, None)
+        if self._seek and self._seek.connection == connection:
+            self._seek = None
 
     def resynced(self, connection: int, seq: int, number: int) -> None:
         """The device was told that record `number` starts at `seq`, with the next byte."""
@@ -283,6 +286,7 @@ class MacMonitor:
         if read is None or segment is None or len(frame) > MAX_FRAME:
             made.never = "it is no segment"
             return made
+        made.frame = frame[: segment.end].ljust(len(frame), b"\0")
         if segment.start == segment.end:
             return made
         made.start, made.end, made.csum = segment.start, segment.end, _tcp_at(frame) + 16

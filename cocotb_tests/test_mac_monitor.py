@@ -47,7 +47,8 @@ class Bench:
 
     def right(self, built: Built, first: int, last: int) -> bytes:
         """The frame as it is to leave."""
-        return replaced(built, self.sender.stream.wire(first, last))
+        frame = replaced(built, self.sender.stream.wire(first, last))
+        return frame[: built.payload + last - first].ljust(len(frame), b"\0")
 
     def hand(self, built: Built | bytes, kind: TxKind = TxKind.ENCRYPT) -> None:
         """Into the queue."""
@@ -109,6 +110,16 @@ def test_what_may_leave_as_it_is(bench: Bench) -> None:
         bare = bench.built(10, 10, Dress(flags=flags))
         bench.hand(bare)
         assert bench.leaves(bare.frame) == ""
+
+
+def test_bytes_behind_the_packet_are_found(bench: Bench) -> None:
+    """They leave as zeros, with payload or without, and whatever the host had there."""
+    for first, last in ((0, 100), (10, 10)):
+        built = bench.built(first, last)
+        bench.hand(built.frame + b"text")
+        right = bench.right(built, first, last)
+        assert "no such frame" in bench.leaves(right + b"text")
+        assert bench.leaves(right + bytes(4)) == ""
 
 
 def test_the_rooms_for_tags_may_hold_anything(bench: Bench) -> None:

@@ -60,6 +60,7 @@ class Frame:
         if self.crypts:
             first, last = self.payload
             data[first:last] = self.text[first:last]
+            data[last:] = bytes(len(data) - last)
             for start_, end in self.gaps:
                 data[start_:end] = self.raw[start_:end]
         return bytes(data)

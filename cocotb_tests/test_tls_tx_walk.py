@@ -21,7 +21,7 @@ from model.lookup import Flow
 from model.parse import Segment
 from model.record import HEADER, NUMBERS, PREFIX, SEQ, TAG
 from model.regs import IpVersion, TlsVersion, TxDrop, TxKind
-from model.tx import TxContext, sought
+from model.tx import TxContext, as_told, sought
 from model.tx_walk import Part, Place, walk
 
 ID_W, ADDR_W, ALONG_W = 2, 15, 20
@@ -175,6 +175,8 @@ class Bench:
     async def remove(self, number: int) -> None:
         """A connection goes."""
         del self.connections[number]
+        if self.seek and self.seek[0] == number:
+            self.seek = None
         self.wanted["item"].append({"kind": REMOVED, "id": number})
         await self._offer(op=REMOVE, id=number)
 
@@ -248,6 +250,10 @@ class Bench:
             if isinstance(found, TxDrop):
                 return found, 0
             place = found
+            prefix = context.prefix[: PREFIX[connection.version]]
+            if not as_told(payload, place, prefix):
+                self._gap(word, 0, min(len(payload), len(prefix) - len(place.before)))
+                return TxDrop.BAD_RECORD, 1
         if place.next != word["seq"]:
             return TxDrop.OUT_OF_ORDER, 0
         walked = walk(connection.version, place, payload)
@@ -554,6 +560,13 @@ async def a_frame_may_seek_anywhere(dut: Any, version: TlsVersion) -> None:
     await bench.done()
 
 
+async def again(bench: Bench) -> None:
+    """Connection 0 is deleted, and another takes its id."""
+    await bench.remove(0)
+    await bench.insert(0)
+    await bench.resync(0, 10, 1)
+
+
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 async def a_context_is_for_the_next_item_alone(dut: Any) -> None:
     """Whatever that is it ends a SEEK; but for a command."""
@@ -561,6 +574,7 @@ async def a_context_is_for_the_next_item_alone(dut: Any) -> None:
     await bench.begin()
     between = {
         "nothing": None,
+        "the connection goes and comes": lambda: again(bench),
         "resync": lambda: bench.resync(0, 77, 7),
         "other connection": lambda: bench.resync(1, 77, 7),
         "insert": lambda: bench.insert(1),
@@ -574,7 +588,7 @@ async def a_context_is_for_the_next_item_alone(dut: Any) -> None:
     }
     for name, act in between.items():
         await bench.resync(0, 10, 1)
-        await bench.context(0, TxContext(500, 9, True))
+        await bench.context(0, TxContext(500, 9, True, b"\x17\3\3\0\x20".ljust(13, b"\0")))
         if act is not None:
             await act()
         reason = await bench.frame(0, TxKind.ENCRYPT, 500, b"\x17")

@@ -238,7 +238,7 @@ class Tx:
         if place.next != segment.seq:
             return self._dropped(connection, TxDrop.OUT_OF_ORDER)
         payload = frame[segment.offset : segment.offset + segment.length]
-        if context and not _as_told(payload, place, context.prefix[: PREFIX[state.version]]):
+        if context and not as_told(payload, place, context.prefix[: PREFIX[state.version]]):
             return self._dropped(connection, TxDrop.BAD_RECORD)
         walked = walk(state.version, place, payload)
         out, told = bytearray(_ended(frame, segment)), []
@@ -286,7 +286,7 @@ def sought(version: TlsVersion, context: TxContext, segment: Segment) -> Place |
     return Place(segment.seq, context.number, prefix[:at].ljust(at, b"\0"))
 
 
-def _as_told(payload: bytes, place: Place, prefix: bytes) -> bool:
+def as_told(payload: bytes, place: Place, prefix: bytes) -> bool:
     """Whether the bytes of the first record's prefix that a frame has are those of the context."""
     rest = prefix[len(place.before) :]
     return payload[: len(rest)] == rest[: len(payload)]
