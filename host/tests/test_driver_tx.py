@@ -758,8 +758,8 @@ def test_a_frame_that_is_too_long_for_the_device() -> None:
     host = Host((12000,))
     assert host.driver.transmit([host.skb(0, 10000)]) == []
     host.send((0, 5000), (5000, 12000))
-    stats = host.driver.stats()
-    assert stats["tx_drop_bad_frame"] == 1
+    assert host.counts() == {}
+    assert host.driver.stats()["tx_drop_bad_frame"] == 1
 
 
 @pytest.mark.parametrize("at", [0, 30])
@@ -813,7 +813,7 @@ def test_nothing_marked_leaves_but_as_it_is_to_be(lacks: int, version: Version, 
     while acked < end:
         spans = []
         for _ in range(random.randrange(1, 8)):
-            first = sent if random.random() < 0.7 else random.randrange(end)
+            first = sent if random.random() < 0.6 else random.randrange(sent + 1)
             if random.random() < 0.1:
                 first = min(end, sent + random.randrange(100))
             last = min(end, first + random.choice([1, 5, 16, 100, 240]))

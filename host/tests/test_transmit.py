@@ -28,6 +28,8 @@ class Path:
 
     Attributes:
         wire: by sequence number, every byte that left.
+        loss: of frames, behind the device.
+        early: of frames, in front of the driver.
     """
 
     def __init__(self, version: Version, way: OutOfOrder, seed: str, device: Device) -> None:
@@ -40,7 +42,7 @@ class Path:
         self.receiver = Receiver(self.seq)
         self.stream = b""
         self.wire: dict[int, int] = {}
-        self.loss = 0.0
+        self.loss = self.early = 0.0
         assert self.sender.offload(self.driver, FLOW)
 
     def skb(self, seq: int, size: int) -> Skb:
@@ -69,6 +71,7 @@ class Path:
 
     def transmit(self, skbs: list[Skb]) -> None:
         """Frames to the peer, and its acknowledgement."""
+        skbs = [skb for skb in skbs if self.random.random() >= self.early]
         for frame in self.driver.transmit(skbs):
             packet = parse(frame)
             assert packet
@@ -110,7 +113,7 @@ class Path:
 def written_and_read(path: Path) -> None:
     """Writes on a path that loses frames; all is read, and the device has the last of it."""
     random, written = path.random, b""
-    path.loss = 0.2
+    path.loss, path.early = 0.2, 0.05
     for _ in range(40):
         data = random.randbytes(random.choice([0, 1, 100, 2000, 5000]))
         path.sender.send(data, random.choice([MsgFlags.NONE, MsgFlags.MORE]))
@@ -121,7 +124,7 @@ def written_and_read(path: Path) -> None:
     path.sender.send(b"")
     path.transmit(path.new())
     path.settle()
-    path.loss = 0
+    path.loss = path.early = 0
     software = path.driver.stats()["tx_ooo_software"]
     for _ in range(3):  # at the latest with the second record the device has it again
         path.sender.send(bytes(3000))
