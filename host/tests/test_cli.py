@@ -453,28 +453,26 @@ def test_two_outputs_are_two_files(
     assert not Path("out").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["--json", "-"], ["--write", "-"]])
-def test_nobody_reads_the_output(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "stream"),
+    [([], "out"), (["--json", "-"], "out"), (["--write", "-"], "out"), (["--write", "-"], "err")],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nobody_reads_what_it_says(arguments: list[str], stream: str, unbuffered: str) -> None:
     """As behind `| head -1`: quietly, and not as if a byte differed."""
-    command = [sys.executable, "-m", "host", "replay", CAPTURE, "--keys", KEYS, "--nic", NIC]
+    command = [sys.executable, "-m", "host", "replay", str(CAPTURE), "--keys", str(KEYS)]
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [*command, *arguments], stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False
+        [*command, "--nic", NIC, *arguments],
+        stdout=writer if stream == "out" else subprocess.DEVNULL,
+        stderr=writer if stream == "err" else subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        timeout=60,
+        check=False,
     )
     os.close(writer)
-    assert (done.returncode, done.stderr) == (141, b"")
-
-
-def test_nobody_reads_the_report_on_the_standard_error() -> None:
-    command = [sys.executable, "-m", "host", "replay", CAPTURE, "--keys", KEYS, "--nic", NIC]
-    reader, writer = os.pipe()
-    os.close(reader)
-    done = subprocess.run(
-        [*command, "--write", "-"], stdout=subprocess.PIPE, stderr=writer, timeout=60, check=False
-    )
-    os.close(writer)
-    assert done.returncode == 141
+    assert (done.returncode, done.stderr or b"") == (141, b"")
 
 
 @pytest.mark.parametrize("made_before", [False, True])
