@@ -3,7 +3,7 @@
 In: arguments and files. Out: a table on the standard output, and what else is asked for in files.
 Exit code 0; 1 if what the stack delivered differs from what software alone delivers, or what left
 from the capture; 2, with one line on the standard error, for input that cannot be used, or of which
-nothing could be replayed.
+nothing could be replayed; 141 if nobody reads the output any more, as a shell has it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import contextlib
 import gc
 import ipaddress
 import json
+import os
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
-from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
@@ -30,11 +30,13 @@ from host import pcap, resend_cli, sweep_cli
 from host.device import Device
 from host.driver import Driver
 from host.driver_tx import OutOfOrder
+from host.handshake import NO_SECRETS
 from host.keylog import KeyLog
+from host.output import STDOUT, Terminal, report_file
 from host.replay import ConnectionReport, ReceivedReport, Replay, Report
 from host.replay_send import How, SentReport
 from host.resync import ResyncType
-from host.sweep_cli import SweepError
+from host.sweep_cli import SweepError, prepare
 
 RESYNC = {
     "driver": ResyncType.DRIVER_REQ,
@@ -42,8 +44,8 @@ RESYNC = {
     "stack": ResyncType.CORE_NEXT_HINT,
 }
 TX = {way.name.lower(): way for way in reversed(OutOfOrder)}
-OK, MISMATCH, BAD_INPUT = 0, 1, 2
-STDOUT = Path("-")
+OK, MISMATCH, BAD_INPUT, BROKEN_PIPE = 0, 1, 2, 141
+ADDRESSES = 4  # that are named at most
 
 
 class BadInput(Exception):
@@ -52,9 +54,24 @@ class BadInput(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code."""
+    try:
+        try:
+            return _main(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # for what is still to be flushed at the exit
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        return BROKEN_PIPE
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
+    except BrokenPipeError:
+        raise
     except pcap.CaptureError as error:
         print(f"tlsnic: {options.capture}: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -66,10 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tlsnic", description="A TLS-offload NIC, in software.")
+    parser = argparse.ArgumentParser(
+        prog="tlsnic",
+        description="A TLS-offload NIC, as a model or as its RTL, with its driver and kTLS stack.",
+    )
     commands = parser.add_subparsers(required=True)
-    sweep_cli.add(commands).set_defaults(run=sweep_cli.run)
-    resend_cli.add(commands).set_defaults(run=resend_cli.run)
     replay = commands.add_parser(
         "replay",
         help="replay a capture through the NIC",
@@ -96,13 +114,16 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--avoid-partials", action="store_true", help="the device is to pass the "
                         "rest of a record of which it passed a part")  # fmt: skip
     replay.add_argument("--tx", choices=TX, help="how to send a segment that the device does not "
-                        "expect: tell it the place, or feed it the record up to there again, or "
-                        "encrypt in software (default: the best the device has)")  # fmt: skip
+                        "expect: tell it the place (only behind what the device has sent), or feed "
+                        "it the record up to there again, or encrypt in software (default: the "
+                        "best the device has)")  # fmt: skip
     replay.add_argument("--json", type=Path, metavar="FILE", help="write the report; - is stdout")
     replay.add_argument("--write", type=Path, metavar="FILE", help="write a pcapng of the frames "
                         "as the host saw them or as they left, what became of them as comment; - "
                         "is stdout, and the report goes to stderr")  # fmt: skip
     replay.set_defaults(run=_replay)
+    resend_cli.add(commands).set_defaults(run=resend_cli.run)
+    sweep_cli.add(commands).set_defaults(run=sweep_cli.run)
     return parser
 
 
@@ -114,6 +135,8 @@ def _replay(options: argparse.Namespace) -> int:
     inputs = [file for file in (options.capture, options.keys) if file]
     if options.write == options.json == STDOUT:
         raise BadInput("--write and --json cannot both be written to the standard output")
+    if options.write and options.json and options.write.resolve() == options.json.resolve():
+        raise BadInput(f"--write and --json are the same file: {options.json}")
     for output in (options.write, options.json):
         if output and output.exists() and any(output.samefile(f) for f in inputs if f.exists()):
             raise BadInput(f"{output} is what is read: write to another file")
@@ -126,6 +149,7 @@ def _replay(options: argparse.Namespace) -> int:
         file = stack.enter_context(options.capture.open("rb"))
         packets = pcap.read(file)
         written = _written(stack, options.write)
+        told = report_file(stack, options.json)
         device = stack.enter_context(_device(options.device))
         driver = Driver(
             device,
@@ -140,8 +164,14 @@ def _replay(options: argparse.Namespace) -> int:
         gc.freeze()  # what is there by now stays, and need not be looked at again and again
         ends_early = _run(replay, packets, key_log, written, _progress(stack, file))
         report = replay.report()
-    report.warnings.extend(filter(None, (ends_early, _nothing_done(report, options.nic))))
-    _tell(report, options.json, stderr=options.write == STDOUT)
+        nothing = _nothing_done(report, options.nic, replay.others(), key_log)
+        report.warnings.extend(filter(None, (ends_early, nothing)))
+        if told:
+            print(json.dumps(asdict(report), indent=1), file=told)
+    if told is not sys.stdout:
+        _print(report, Terminal(stderr=options.write == STDOUT))
+    for warning in report.warnings:
+        print(f"tlsnic: {warning}", file=sys.stderr)
     if report.mismatches:
         return MISMATCH
     return OK if report.connections else BAD_INPUT
@@ -153,12 +183,17 @@ def _written(stack: contextlib.ExitStack, path: Path | None) -> BinaryIO | None:
     return sys.stdout.buffer if path == STDOUT else stack.enter_context(path.open("wb"))
 
 
-def _nothing_done(report: Report, nic: str) -> str:
+def _nothing_done(report: Report, nic: str, others: Sequence[str], key_log: KeyLog) -> str:
     """Why nothing was followed, or nothing offloaded; empty if something was."""
     if not report.frames and not report.frames_sent:
-        return f"no frame in the capture is to or from {nic}"
+        named = ", ".join(others[:ADDRESSES])
+        more = f" and {len(others) - ADDRESSES:,} more" if len(others) > ADDRESSES else ""
+        has = f"it has TCP of {named}{more}" if others else "it has no TCP"
+        return f"no frame in the capture is to or from {nic}; {has}"
     if not report.connections:
         reasons = sorted({skipped.reason for skipped in report.skipped})
+        if NO_SECRETS in reasons and not len(key_log):
+            return "no key log: give --keys, or a pcapng that holds one"
         return f"no connection of {nic} was followed: {'; '.join(reasons) or 'there is none'}"
     if not any(each.offloaded or each.tx.offloaded for each in report.connections):
         return "nothing was offloaded"
@@ -175,16 +210,14 @@ def _device(name: str) -> AbstractContextManager[Device]:
 
 @contextlib.contextmanager
 def _rtl() -> Iterator[Device]:
-    """The RTL, for which there must be tools to build it; BadInput if it fails."""
-    try:
-        from host.device_rtl import DeviceError, RtlDevice
-        from host.verilate import BuildError
-    except ImportError as error:
-        raise BadInput(f"the RTL cannot be built: {error}") from None
+    """The RTL; SweepError if it cannot be built, BadInput if it fails."""
+    prepare()
+    from host.device_rtl import DeviceError, RtlDevice
+
     try:
         with contextlib.closing(RtlDevice()) as device:
             yield device
-    except (BuildError, DeviceError) as error:
+    except DeviceError as error:
         raise BadInput(f"the RTL: {textwrap.shorten(str(error), 300)}") from None
 
 
@@ -216,7 +249,7 @@ def _run(
 
 def _progress(stack: contextlib.ExitStack, file: BinaryIO) -> Iterator[None]:
     """To be advanced once a packet: a bar, if the standard error is a terminal."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if not (console.is_terminal and file.seekable()):
         return _quiet()
     progress = stack.enter_context(Progress(console=console, transient=True))
@@ -236,46 +269,37 @@ def _bar(progress: Progress, task: TaskID, file: BinaryIO) -> Iterator[None]:
             yield
 
 
-def _tell(report: Report, path: Path | None, stderr: bool) -> None:
-    text = json.dumps(asdict(report), indent=1)
-    if path == STDOUT:
-        print(text)
-    elif path:
-        path.write_text(text + "\n")
-    if path != STDOUT:
-        _print(report, Console(highlight=False, soft_wrap=True, stderr=stderr))
-    for warning in report.warnings:
-        print(f"tlsnic: {warning}", file=sys.stderr)
-
-
-def _print(report: Report, console: Console) -> None:
+def _print(report: Report, console: Terminal) -> None:
     for number, connection in enumerate(report.connections):
-        console.print(_table(connection, heading=number == 0))
+        if number:
+            console.print()
+        console.table(_table(connection, heading=number == 0))
         for note in (*_out_of_order(connection.tx), *connection.notes):
             console.print(f"   {note}", markup=False)
     for skipped in report.skipped:
         line = f"skipped {skipped.local} {skipped.remote}: {skipped.reason}"
         console.print(line, markup=False)
-    passed = "".join(f", {name} {count}" for name, count in sorted(report.reasons.items()))
-    console.print(f"{report.frames} frames, {report.frames_decrypted} decrypted{passed}")
-    hows = ((How[name.upper()].value, count) for name, count in report.sent.items() if count)
-    sent = "".join(f", {count} {how}" for how, count in hows)
-    dropped = "".join(f", {name} {count}" for name, count in sorted(report.dropped.items()))
-    console.print(f"{report.frames_sent} frames sent{sent}{dropped}")
+    if report.frames or report.frames_sent:
+        decrypted = f", {report.frames_decrypted:,} decrypted"
+        console.print(f"{report.frames:,} frames received{decrypted}{_counts(report.reasons)}")
+        hows = ((How[name.upper()].value, count) for name, count in report.sent.items() if count)
+        sent = "".join(f", {count:,} {how}" for how, count in hows)
+        console.print(f"{report.frames_sent:,} frames sent{sent}{_counts(report.dropped)}")
     received = report.mismatches - report.mismatches_sent
     if received:
-        console.print(f"[red]{received} bytes differ from what software alone delivers")
+        console.print(f"[red]{received:,} bytes differ from what software alone delivers")
     if report.mismatches_sent:
-        console.print(f"[red]{report.mismatches_sent} bytes that left differ from the capture")
+        console.print(f"[red]{report.mismatches_sent:,} bytes that left differ from the capture")
+
+
+def _counts(counters: Mapping[str, int]) -> str:
+    return "".join(f", {name} {count:,}" for name, count in sorted(counters.items()))
 
 
 def _out_of_order(sent: SentReport) -> list[str]:
     """What was sent out of order, in a line; none if nothing was."""
-    total = sum(sent.out_of_order.values())
-    if not total:
-        return []
-    ways = ", ".join(f"{count} {way}" for way, count in sent.out_of_order.items() if count)
-    return [f"out of order: {ways}; {sent.reread / total:,.0f} bytes read again for each"]
+    ways = ", ".join(f"{count:,} by {way}" for way, count in sent.out_of_order.items() if count)
+    return [f"out of order: {ways}; {sent.reread:,} bytes of records read again"] if ways else []
 
 
 def _table(each: ConnectionReport, heading: bool) -> Table:

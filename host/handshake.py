@@ -28,6 +28,7 @@ from host.crypto_info import KEY_SIZE, REC_SEQ_SIZE, SALT_SIZE, CipherType, Cryp
 from host.keylog import KeyLog
 from host.record import HEADER, ContentType, Opener, inner
 
+NO_SECRETS: Final = "the key log has no secrets of this session"
 _WARNING: Final = b"\x01"  # level of an alert
 _MAX_LENGTH: Final = (1 << 14) + 2048  # of a record; RFC 5246, 6.2.3
 _CLIENT_HELLO, _SERVER_HELLO, _FINISHED = 1, 2, 20
@@ -283,7 +284,7 @@ class Handshake:
     def _secret(self, label: str) -> bytes:
         session = self._key_log.session(self._random)
         if not session:
-            raise HandshakeError("the key log has no secrets of this session")
+            raise HandshakeError(NO_SECRETS)
         if label not in session:
             raise HandshakeError(f"the key log has no {label} of this session")
         return session[label]

@@ -19,6 +19,7 @@ decrypted, or comes out of order, its frames are handled one by one.
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
@@ -47,7 +48,7 @@ DROPS: Final = (
 class Seen:
     """A packet as the host saw it, or as it left, and what became of it in words.
 
-    None for what is not the NIC's. A frame that was dropped is as captured.
+    A frame that was dropped, or is not the NIC's, is as captured.
     """
 
     time: int
@@ -247,7 +248,7 @@ class _Connection:
         if reader.stopped:
             notes.append(reader.stopped)
         if self._host.tcp.waiting:
-            notes.append(f"{self._host.tcp.waiting} bytes are behind a gap in the capture")
+            notes.append(f"a gap in the capture: {self._host.tcp.waiting:,} bytes behind it")
         if reader.ktls.refused:
             notes.append(f"in software: {reader.ktls.refused.strerror}")
         elif not reader.ktls.offloaded:
@@ -304,6 +305,7 @@ class _Tally:
     cut: int = 0
     bad_sums: int = 0
     bad_sums_sent: int = 0
+    others: Counter[bytes] = field(default_factory=Counter)  # addresses with TCP, not the NIC's
     reasons: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
@@ -366,6 +368,10 @@ class Replay:
             counters=counters,
         )
 
+    def others(self) -> list[str]:
+        """Addresses that have TCP in frames that are not the NIC's; those of most frames first."""
+        return [str(ipaddress.ip_address(each)) for each, _ in self._tally.others.most_common()]
+
     def _warnings(self) -> list[str]:
         tally = self._tally
         warnings = (
@@ -374,12 +380,14 @@ class Replay:
             (tally.bad_sums_sent, "sent segments have a wrong checksum: sent with the right one"),
             (self._outbox.too_long, "sent frames are too long for the device: made in software"),
         )
-        return [f"{count} {what}" for count, what in warnings if count]
+        return [f"{count:,} {what}" for count, what in warnings if count]
 
     def _look(self, captured: Captured) -> _Waiting:
         """Read a packet as software alone does."""
         packet = parse(captured.frame)
         if packet is None or self._nic not in (packet.source, packet.destination):
+            if packet and packet.segment:
+                self._tally.others.update((packet.source, packet.destination))
             return _Waiting(captured)
         received, segment = packet.destination == self._nic, packet.segment
         self._count(captured, received, segment)
@@ -445,7 +453,7 @@ class Replay:
         left, told = iter(self._outbox.take()), iter(got)
         seen = []
         for each in waiting:
-            frame, verdict = each.captured.frame, ""
+            frame, verdict = each.captured.frame, "not of this NIC"
             if each.received:
                 received = next(told)
                 frame, verdict = received.data, self._judge(received)

@@ -35,6 +35,12 @@ from host.replay_wire import Digest, SentRecord, Wire
 
 ACK_AFTER: Final = 256  # packets of a connection
 _COUNTERS: Final = {way: f"tx_ooo_{way.name.lower()}" for way in OutOfOrder}
+_AHEAD: Final = {  # what is done with a frame ahead of all that was sent
+    OutOfOrder.SEEK: "rebuilt",
+    OutOfOrder.REBUILD: "rebuilt",
+    OutOfOrder.SOFTWARE: "encrypted in software",
+}
+_NOT_ALL: Final = "of records that are not all in the capture"
 _REBUILT: Final = "tx_ooo_rebuild_bytes"
 
 
@@ -99,6 +105,7 @@ class Outgoing:
         made: what leaves then, made without a device.
         how: what is to become of it.
         sent: its connection, if it has bytes of records; from place `start` to `end` there.
+        why: it leaves as captured; empty if it does not.
         in_order: nothing is known that would keep the device from taking it as it is.
     """
 
@@ -109,6 +116,7 @@ class Outgoing:
     sent: SentConnection | None = None
     start: int = 0
     end: int = 0
+    why: str = ""
     in_order: bool = True
 
 
@@ -144,6 +152,7 @@ class SentConnection:
         self._first_record = 0
         self._keys: TrafficKeys | None = None
         self._stopped = ""  # why kTLS gets no more records
+        self._context_id: int | None = None  # what the device calls it
         self._next: int | None = None  # place that the device expects, where that is certain
         self._edges = array("q")  # places where records start, and where the last one ends
         self._by = bytearray()  # who encrypted them
@@ -151,6 +160,7 @@ class SentConnection:
         self._frames: Counter[How] = Counter()
         self._captured: Counter[str] = Counter()  # why frames left as captured
         self._ways: Counter[OutOfOrder] = Counter()
+        self._jumps = 0  # frames for the device ahead of all that was sent
         self._packets = 0  # both ways
         self._acks: deque[tuple[int, int]] = deque()  # behind how many packets, and which
         self._closed = False
@@ -183,6 +193,7 @@ class SentConnection:
         self._first_record, self._keys = number, keys
         self.sender = Sender(keys.crypto_info(number), self._wire.sent.seq(place), self._mib)
         self.sender.offload(self._driver, self._flow)
+        self._context_id = self.sender.context
         return self.sender.refused
 
     def acknowledge(self, ack: int) -> None:
@@ -202,6 +213,12 @@ class SentConnection:
         """What is due takes effect: those records are not needed any more."""
         while self.sender and self._acks and (self._closed or self._acks[0][0] < self._packets):
             self.sender.acked(self._acks.popleft()[1])
+
+    @property
+    def name(self) -> str:
+        """What the device calls it, or called it; in words."""
+        offloaded = self._context_id is not None
+        return f"connection {self._context_id}" if offloaded else "connection not offloaded"
 
     def close(self) -> None:
         """Nothing more is written; what was may be sent again until it is acknowledged."""
@@ -240,7 +257,7 @@ class SentConnection:
             sender.push_record(record.image)
         except OSError as error:
             what = "the keys were updated" if record.keys is not self._keys else error.strerror
-            self._stopped = f"as captured from record {record.number} on: {what}"
+            self._stopped = f"as captured from record {record.number:,} on: {what}"
 
     # -- frames ---------------------------------------------------------------------------------
 
@@ -254,12 +271,14 @@ class SentConnection:
             self._end = max(self._end, end)
             return plain(wanted, self._driver, self._context(end))
         self._take(end)
+        ahead = start > self._end
         self._end = max(self._end, end)
         held = None if segment.flags & (SYN | RST) else self._held(segment.seq, size)
         if self.sender is None or held is None:
-            self._captured[self._why(segment.seq, start)] += 1
+            why = self._why(segment, start)
+            self._captured[why] += 1
             out = plain(wanted, self._driver, self._context(end))
-            return replace(out, how=How.CAPTURED, sent=self, start=start, end=end)
+            return replace(out, how=How.CAPTURED, sent=self, start=start, end=end, why=why)
         payload, marked = held
         made = (unsummed if marked else with_payload)(wanted, packet, payload)
         out = Outgoing(summed(frame, packet), None, None, How.SOFTWARE, self, start, end)
@@ -272,6 +291,7 @@ class SentConnection:
         out = replace(out, skb=Skb(made, self.sender.context, marked))
         if not marked:
             return out
+        self._jumps += ahead
         in_order = start == self._next
         if in_order:
             self._next = end
@@ -328,15 +348,17 @@ class SentConnection:
             seq, size = seq + len(piece.data) & tcp.MASK, size - len(piece.data)
         return (b"".join(parts), marks.pop()) if len(marks) == 1 else None
 
-    def _why(self, seq: int, start: int) -> str:
+    def _why(self, segment: Segment, start: int) -> str:
         """Why a frame leaves as it was captured."""
         if self.sender is None or start < self._start:
             return "from before the device had the connection"
         if self._stopped:
             return "from behind the last record that the device could have"
-        if tcp.distance(seq, self.sender.tcp.acknowledged) < 0:
+        if tcp.distance(segment.seq, self.sender.tcp.acknowledged) < 0:
             return "of what was acknowledged, or given up, before"
-        return "whose records are not all in the capture"
+        if segment.flags & (SYN | RST):
+            return "with SYN or RST"
+        return _NOT_ALL
 
     # -- what is said of it ---------------------------------------------------------------------
 
@@ -362,19 +384,28 @@ class SentConnection:
     def notes(self) -> list[str]:
         """What a reader should know."""
         notes = []
+        captured = dict(self._captured)
         if self._wire.records and self._wire.records.stopped:
             notes.append(self._wire.records.stopped)
         if self._wire.sent.tcp.waiting:
-            waiting = self._wire.sent.tcp.waiting
-            notes.append(f"{waiting} bytes are behind a gap in the capture")
+            notes.append(self._gap(captured.pop(_NOT_ALL, 0)))
         if self.sender is None:
             notes.append("in software: nothing was sent at which the device could begin")
         elif self.sender.refused:
             notes.append(f"in software: {self.sender.refused.strerror}")
         if self._stopped:
             notes.append(self._stopped)
-        notes += [f"as captured: {n} frames {why}" for why, n in self._captured.items()]
+        if self._jumps:
+            notes.append(
+                f"{self._jumps:,} segments skip bytes that come later: the capture was taken "
+                f"behind a loss; they are {_AHEAD[self._driver.out_of_order]}"
+            )
+        notes += [f"as captured: {n:,} frames {why}" for why, n in captured.items()]
         return [f"sent: {note}" for note in notes]
+
+    def _gap(self, frames: int) -> str:
+        left = f", {frames:,} frames, left as captured" if frames else ""
+        return f"a gap in the capture: {self._wire.sent.tcp.waiting:,} bytes behind it{left}"
 
 
 class Outbox:
@@ -444,9 +475,12 @@ class Outbox:
             return
         self.hows[how] += 1
         verdict = how.value
-        if how is How.ENCRYPTED and out.skb:
-            by = f" by {way.name.lower()}" if way else ""
-            verdict += f"{by}, connection {out.skb.context}"
+        if how is How.ENCRYPTED and way:
+            verdict += f" by {way.name.lower()}"
+        if out.sent:
+            verdict += f", {out.sent.name}"
+        if out.why:
+            verdict += f": {out.why}"
         self._left.append(Left(frame, verdict))
 
 

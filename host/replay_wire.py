@@ -316,4 +316,4 @@ def _data_seq(segment: Segment) -> int:
 
 
 def _stopped(number: int, records: int) -> str:
-    return f"{errno.errorcode[number]} after {records} records"
+    return f"{errno.errorcode[number]} after {records:,} records"

@@ -39,6 +39,7 @@ class Published(NamedTuple):
 
 
 SOURCE: Final = "Pismenny et al., ASPLOS 2021, figure 16 and artifact (ConnectX-6 Dx)"
+SHORT: Final = "ConnectX-6 Dx, ASPLOS 2021"
 PUBLISHED: Final = Published(15_800, 2.5)  # the latter at 5 % loss
 
 

@@ -13,13 +13,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
-from rich.console import Console
 from rich.table import Table
 
 from host.driver_tx import OutOfOrder
-from host.resend import PUBLISHED, SOURCE, Point, Result, measure, rows
+from host.output import Terminal, report_file
+from host.resend import PUBLISHED, SHORT, SOURCE, Point, Result, measure, rows
 from host.sweep_cli import MISMATCH, OK, device_of, number, percents, prepare, some
 
 PERCENTS: Final = (0.5, 1.0, 2.0, 5.0)
@@ -34,7 +34,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argpar
     """The command and its options."""
     resend = commands.add_parser(
         "resend",
-        help="what the device reads again when segments are sent again",
+        help="what sending lost segments again costs",
         description="Send a TLS stream whose segments are lost behind the NIC through kTLS stack, "
         "driver and device, and tell what was read again for those that were sent again. "
         "docs/resend.md says what each column is.",
@@ -58,18 +58,20 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argpar
 
 def run(options: argparse.Namespace) -> int:
     """Do it; the exit code."""
-    if options.device == "rtl":
-        prepare()
-    results = []
-    for percent in options.percent:
-        for way in reversed(OutOfOrder):
-            with contextlib.closing(device_of(options.device)) as device:
-                point = Point(percent, way, options.delay, options.records, options.seed)
-                results.append(measure(point, device))
-    _tell(results, options.json)
+    with contextlib.ExitStack() as stack:
+        file = report_file(stack, options.json)
+        if options.device == "rtl":
+            prepare()
+        results = []
+        for percent in options.percent:
+            for way in reversed(OutOfOrder):
+                with contextlib.closing(device_of(options.device)) as device:
+                    point = Point(percent, way, options.delay, options.records, options.seed)
+                    results.append(measure(point, device))
+        _tell(results, file)
     mismatches = sum(result.mismatches for result in results)
     if mismatches:
-        print(f"tlsnic: {mismatches} segments did not leave as they should", file=sys.stderr)
+        print(f"tlsnic: {mismatches:,} segments did not leave as they should", file=sys.stderr)
     return MISMATCH if mismatches else OK
 
 
@@ -83,17 +85,17 @@ def report(results: Sequence[Result]) -> dict[str, object]:
     return {"points": points, "published": PUBLISHED._asdict(), "source": SOURCE}
 
 
-def _tell(results: Sequence[Result], path: Path | None) -> None:
-    text = json.dumps(report(results), indent=1)
-    if path == Path("-"):
-        print(text)
+def _tell(results: Sequence[Result], file: TextIO | None) -> None:
+    if file:
+        print(json.dumps(report(results), indent=1), file=file)
+    if file is sys.stdout:
         return
-    if path:
-        path.write_text(text + "\n")
     table = Table(box=None)
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading == "way" else "right", no_wrap=True)
     for row in rows(results):
         table.add_row(*row)
-    Console(highlight=False, soft_wrap=True).print(table)
-    print(f"published, a NIC that rebuilds: {PUBLISHED.bytes:,} bytes an event")
+    terminal = Terminal()
+    terminal.table(table)
+    published = f"published ({SHORT}), rebuilds: {PUBLISHED.bytes:,} bytes an event"
+    terminal.print(published, markup=False)

@@ -18,13 +18,13 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from host.device import Device
+from host.output import Terminal, report_file
 from host.sweep import DOCUMENT, LOSS, MODES, REORDER, Point, Result, measure
 from host.sweep_check import Both, Difference
 from host.sweep_report import HEADINGS, PUBLISHED, report, rows, size
@@ -63,7 +63,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argpar
         "RTL differ, or 2 for what cannot be done.",
     )
     add = sweep.add_argument
-    add("experiment", choices=(LOSS, REORDER))
+    add("experiment", choices=(LOSS, REORDER), metavar=f"{LOSS}|{REORDER}",
+        help="what happens to frames: some are lost and sent again, or some come too "
+        "early")  # fmt: skip
     add("--percent", type=percents, metavar="LIST",
         help="of the frames sent, with commas between (default: as published)")  # fmt: skip
     add("--distance", type=number, metavar="N",
@@ -99,17 +101,19 @@ def run(options: argparse.Namespace) -> int:
         _matplotlib()
     device = "both" if options.check_rtl else options.device
     points = _points(options, FULL if device == "model" else SMALL)
-    if device != "model":
-        prepare()
-    try:
-        results = list(_measured(points, device, options.jobs))
-    except Difference as difference:
-        print(f"tlsnic: model and RTL differ: {difference}", file=sys.stderr)
-        return MISMATCH
-    _tell(results, device, options)
+    with contextlib.ExitStack() as stack:
+        file = report_file(stack, options.json)
+        if device != "model":
+            prepare()
+        try:
+            results = list(_measured(points, device, options.jobs))
+        except Difference as difference:
+            print(f"tlsnic: model and RTL differ: {difference}", file=sys.stderr)
+            return MISMATCH
+        _tell(results, device, options.plot, file)
     mismatches = sum(result.mismatches for result in results)
     if mismatches:
-        print(f"tlsnic: {mismatches} bytes are not those that were sent", file=sys.stderr)
+        print(f"tlsnic: {mismatches:,} bytes are not those that were sent", file=sys.stderr)
     return MISMATCH if mismatches else OK
 
 
@@ -142,7 +146,7 @@ def _points(options: argparse.Namespace, usual: Size) -> list[Point]:
 
 def _measured(points: Sequence[Point], device: str, jobs: int) -> Iterator[Result]:
     """Results in the order of the points, and a bar, if the standard error is a terminal."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     tasks = [(point, device) for point in points]
     with contextlib.ExitStack() as stack:
         results: Iterator[Result]
@@ -185,13 +189,18 @@ def device_of(name: str) -> Device:
 def prepare() -> None:
     """Have the RTL built, once, before there are many that need it."""
     try:
+        from host.device_rtl import FASTEST
         from host.verilate import BuildError, library
     except ImportError as error:
         raise SweepError(f"the RTL cannot be built: {error}") from None
     try:
-        library()
+        library(FASTEST, _building)
     except BuildError as error:
         raise SweepError(f"the RTL: {textwrap.shorten(str(error), 300)}") from None
+
+
+def _building() -> None:
+    print("building the RTL, once: a minute or two", file=sys.stderr, flush=True)
 
 
 def _matplotlib() -> None:
@@ -204,24 +213,22 @@ def _matplotlib() -> None:
 # -- telling --------------------------------------------------------------------------------------
 
 
-def _tell(results: Sequence[Result], device: str, options: argparse.Namespace) -> None:
+def _tell(results: Sequence[Result], device: str, plot: Path | None, file: TextIO | None) -> None:
     told = report(results, device)
-    text = json.dumps(told, indent=1)
-    if options.plot:
+    if plot:
         from host.sweep_plot import draw
 
-        draw(told, options.plot)
-    if options.json == Path("-"):
-        print(text)
+        draw(told, plot)
+    if file:
+        print(json.dumps(told, indent=1), file=file)
+    if file is sys.stdout:
         return
-    if options.json:
-        options.json.write_text(text + "\n")
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     if device == "both":
         frames = sum(result.frames for result in results)
-        console.print(f"{len(results)} points, {frames:,} frames: model and RTL agree")
+        console.print(f"{len(results):,} points, {frames:,} frames: model and RTL agree")
         return
-    console.print(_table(told))
+    console.table(_table(told))
     console.print(size(told))
 
 
@@ -243,16 +250,15 @@ def _table(told: Mapping[str, Any]) -> Table:
 def number(text: str) -> int:
     """An argument that is a number."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is not a number")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 up")
     return int(text)
 
 
 def some(text: str) -> int:
     """One that is a number of things."""
-    found = number(text)
-    if not 0 < found < 1 << 16:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 65,535")
-    return found
+    if not (text.isdecimal() and 0 < int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to 65,535")
+    return int(text)
 
 
 def percents(text: str) -> tuple[float, ...]:
@@ -261,8 +267,9 @@ def percents(text: str) -> tuple[float, ...]:
         found = tuple(float(each) for each in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is not a list of percentages") from None
-    if not all(0 <= each <= 50 for each in found):
-        raise argparse.ArgumentTypeError("percentages are from 0 to 50")
+    wrong = [f"{each:g}" for each in found if not 0 <= each <= 50]
+    if wrong:
+        raise argparse.ArgumentTypeError(f"{wrong[0]} is not from 0 to 50")
     return tuple(sorted(set(found)))
 
 

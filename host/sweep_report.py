@@ -114,6 +114,6 @@ def size(report: Mapping[str, Any]) -> str:
     """How much was measured, and how good that makes it, in words."""
     error = max(each["full_error"] for each in report["points"])
     return (
-        f"{report['streams']} streams of {report['records']} records, seed {report['seed']}; "
+        f"{report['streams']:,} streams of {report['records']:,} records, seed {report['seed']}; "
         f"full is good to {error:.1f} (one standard error)"
     )

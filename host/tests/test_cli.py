@@ -2,19 +2,20 @@
 
 import contextlib
 import json
+import os
 import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from host import cli, regs
+from host import cli, regs, verilate
 from host.device import Device, RxDescriptor
 from host.device_model import ModelDevice
-from host.device_rtl import DeviceError
+from host.device_rtl import FASTEST, DeviceError
 from host.driver import Driver
 from host.pcap import Captured, read
 from host.regs import Addr, TxKind
@@ -56,17 +57,17 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert heading.split() == ["bytes", "device", "mixed", "software", "resyncs", "SHA-256"]
     assert rx.split() == ["rx", "20,000", "687", "0", "0", "0", wanted["rx_sha256"][:16]]
     assert tx.split() == ["tx", "5,000", "192", "0", "0", "0", wanted["tx_sha256"][:16]]
-    assert frames == "413 frames, 403 decrypted, NO_CONNECTION 3, NO_PAYLOAD 7"
+    assert frames == "413 frames received, 403 decrypted, NO_CONNECTION 3, NO_PAYLOAD 7"
     assert sent == "37 frames sent, 13 encrypted, 24 plain"
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ([], "1 seek; 0 bytes"),
-        (["--tx", "seek"], "1 seek; 0 bytes"),
-        (["--tx", "rebuild"], "2 rebuild; 1,000 bytes"),
-        (["--tx", "software"], "1 software; 0 bytes"),
+        ([], "1 by seek; 0 bytes"),
+        (["--tx", "seek"], "1 by seek; 0 bytes"),
+        (["--tx", "rebuild"], "2 by rebuild; 2,000 bytes"),
+        (["--tx", "software"], "1 by software; 0 bytes"),
     ],
 )
 def test_how_to_send_out_of_order(
@@ -82,10 +83,10 @@ def test_how_to_send_out_of_order(
     keys.write_text(session.key_log)
     arguments: list[str | Path] = [capture, "--keys", keys, "--nic", "10.0.0.1", *options]
     assert run(*arguments) == 0
-    assert f"   out of order: {says} read again for each\n" in capsys.readouterr().out
+    assert f"   out of order: {says} of records read again\n" in capsys.readouterr().out
     assert run(*arguments, "--json", path) == 0
     (found,) = json.loads(path.read_text())["connections"]
-    count, way = says.split(";")[0].split()
+    count, way = says.split(";")[0].split(" by ")
     assert {name: n for name, n in found["tx"]["out_of_order"].items() if n} == {way: int(count)}
 
 
@@ -267,7 +268,26 @@ def test_what_is_read_is_not_written_over(
 
 def test_an_address_that_is_not_in_the_capture(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(CAPTURE, "--keys", KEYS, "--nic", "10.1.2.3") == 2
-    assert capsys.readouterr().err == "tlsnic: no frame in the capture is to or from 10.1.2.3\n"
+    said = "no frame in the capture is to or from 10.1.2.3; it has TCP of 10.77.0.1, 10.77.0.2"
+    assert capsys.readouterr() == ("", f"tlsnic: {said}\n")
+
+
+def test_only_some_of_many_addresses_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capture = tmp_path / "made.pcap"
+    frames = list[bytes]()
+    capture.write_bytes(pcap(frames))
+    assert run(capture, "--nic", "10.1.2.3") == 2
+    start = "tlsnic: no frame in the capture is to or from 10.1.2.3; it has"
+    assert capsys.readouterr().err == f"{start} no TCP\n"
+    for n in range(1, 5):
+        tcp = Tcp(addresses=(bytes([10, 0, 1, n]), bytes([10, 0, 0, 9])))
+        frames += [tcp.frame(CLIENT, 0, ACK)] * (5 - n)
+    capture.write_bytes(pcap(frames))
+    assert run(capture, "--nic", "10.1.2.3") == 2
+    named = "10.0.0.9, 10.0.1.1, 10.0.1.2, 10.0.1.3"
+    assert capsys.readouterr().err == f"{start} TCP of {named} and 1 more\n"
 
 
 def test_a_device_that_is_not_there(
@@ -289,6 +309,7 @@ def test_a_device_that_fails(
         def receive(self, frames: Sequence[bytes]) -> list[tuple[bytes, RxDescriptor]]:
             raise DeviceError("a frame did not come through")
 
+    monkeypatch.setattr(cli, "prepare", lambda: None)
     monkeypatch.setattr("host.device_rtl.RtlDevice", Dead)
     assert run(made[0], "--nic", "10.0.0.1", "--device", "rtl") == 2
     assert capsys.readouterr().err == "tlsnic: the RTL: a frame did not come through\n"
@@ -397,4 +418,140 @@ def test_python_m_host() -> None:
     assert done.returncode == 2
     reason = "the key log has no secrets of this session"
     assert f"skipped 10.77.0.1:48094 10.77.0.2:443: {reason}" in done.stdout
-    assert done.stderr == f"tlsnic: no connection of {NIC} was followed: {reason}\n"
+    assert done.stderr == "tlsnic: no key log: give --keys, or a pcapng that holds one\n"
+
+
+def test_a_key_log_of_something_else(
+    made: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(made[0], "--keys", KEYS, "--nic", "10.0.0.1") == 2
+    reason = "the key log has no secrets of this session"
+    said = f"tlsnic: no connection of 10.0.0.1 was followed: {reason}\n"
+    assert capsys.readouterr().err == said
+
+
+def test_what_cannot_be_written_is_known_before_the_run(
+    made: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def device(name: str) -> Device:
+        raise AssertionError(name)
+
+    monkeypatch.setattr(cli, "_device", device)
+    assert run(made[0], "--nic", NIC, "--json", "/no/out") == 2
+    assert capsys.readouterr().err == "tlsnic: /no/out: No such file or directory\n"
+
+
+def test_two_outputs_are_two_files(
+    made: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(made[0], "--nic", NIC, "--json", "out", "--write", tmp_path / "out") == 2
+    assert capsys.readouterr().err == "tlsnic: --write and --json are the same file: out\n"
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stream"),
+    [([], "out"), (["--json", "-"], "out"), (["--write", "-"], "out"), (["--write", "-"], "err")],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nobody_reads_what_it_says(arguments: list[str], stream: str, unbuffered: str) -> None:
+    """As behind `| head -1`: quietly, and not as if a byte differed."""
+    command = [sys.executable, "-m", "host", "replay", str(CAPTURE), "--keys", str(KEYS)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*command, "--nic", NIC, *arguments],
+        stdout=writer if stream == "out" else subprocess.DEVNULL,
+        stderr=writer if stream == "err" else subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr or b"") == (141, b"")
+
+
+@pytest.mark.parametrize("made_before", [False, True])
+def test_a_build_is_announced(
+    made_before: bool,
+    made: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def library(parameters: verilate.Parameters, building: Callable[[], None]) -> None:
+        assert parameters == FASTEST
+        if not made_before:
+            building()
+
+    monkeypatch.setattr(verilate, "library", library)
+    monkeypatch.setattr("host.device_rtl.RtlDevice", ModelDevice)
+    assert run(made[0], "--keys", made[1], "--nic", "10.0.0.1", "--device", "rtl") == 0
+    said = "" if made_before else "building the RTL, once: a minute or two\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_build_is_announced_only_if_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiles(*command: str | Path) -> None:
+        if command[0] == "c++":
+            Path(command[-1]).touch()
+
+    announced = list[str]()
+    monkeypatch.setattr(verilate, "BUILD", tmp_path)
+    monkeypatch.setattr(verilate, "_run", compiles)
+    for _ in range(2):
+        verilate.library({}, lambda: announced.append("building"))
+    assert announced == ["building"]
+
+
+def test_a_narrow_terminal_loses_no_column(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outs = []
+    for columns in ("40", "200"):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert run(CAPTURE, "--keys", KEYS, "--nic", NIC) == 0
+        outs.append(capsys.readouterr().out)
+    assert outs[0] == outs[1]
+
+
+def test_several_connections(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A blank line between them, the headings once, and no blanks at the ends of lines."""
+    frames, logs = [], ""
+    for n in range(2):
+        session = Session(seed=n)
+        tcp = connection(session, Tcp(ports=(50000 + n, 443)))
+        tcp.send(CLIENT, session.writers[CLIENT].record(DATA, b"plain"))
+        frames += tcp.frames
+        logs += session.key_log
+    capture, keys = tmp_path / "made.pcap", tmp_path / "made.keys"
+    capture.write_bytes(pcap(frames))
+    keys.write_text(logs)
+    assert run(capture, "--keys", keys, "--nic", "10.0.0.1") == 0
+    lines = capsys.readouterr().out.splitlines()
+    words = [line.split()[0] if line else "" for line in lines]
+    assert words[:8] == ["10.0.0.1:50000", "bytes", "rx", "tx", "", "10.0.0.1:50001", "rx", "tx"]
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_help_begins_with_replay(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--help"])
+    out = capsys.readouterr().out
+    assert "{replay,resend,sweep}" in out
+    assert "RTL" in out
+    assert "what sending lost segments again costs" in out
+
+
+def test_frames_that_are_not_of_the_nic_say_so(made: tuple[Path, Path], tmp_path: Path) -> None:
+    capture, keys = made
+    path = tmp_path / "out.pcapng"
+    assert run(capture, "--keys", keys, "--nic", "10.0.0.3", "--write", path) == 2
+    with capture.open("rb") as file:
+        frames = len(list(read(file)))
+    assert path.read_bytes().count(b"not of this NIC") == frames

@@ -153,7 +153,8 @@ def test_lost_behind_the_nic(version: int, size: int, aligned: bool, way: OutOfO
         assert ways(found) == (0, 0, 1)  # and it goes on where it was
         assert tx_records(found) == (4 - sum(tx_records(found)[1:]), 1 if aligned else 2, 0)
     verdict = "software" if way is OutOfOrder.SOFTWARE else f"encrypted by {way.name.lower()}"
-    assert verdict in {each.verdict.split(",")[0] for each in seen}
+    assert f"{verdict}, connection 0" in {each.verdict for each in seen}
+    assert found.notes == []
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -188,7 +189,15 @@ def test_lost_before_the_capture(way: OutOfOrder) -> None:
     tcp.frames.append(tcp.frames.pop(start + 7))
     report, seen = replay(tcp.frames, session.key_log, out_of_order=way)
     leaves_as_captured(tcp.frames, report, seen)
-    assert only(report).tx.frames["captured"] == 0
+    found = only(report)
+    assert found.tx.frames["captured"] == 0
+    how = "encrypted in software" if way is OutOfOrder.SOFTWARE else "rebuilt"
+    assert found.notes == [
+        "sent: 2 segments skip bytes that come later: the capture was taken behind a loss; "
+        f"they are {how}"
+    ]
+    if way is OutOfOrder.SEEK:
+        assert ways(found)[1] >= 2
 
 
 class Lacking(ModelDevice):
@@ -291,7 +300,8 @@ def test_what_was_sent_before_the_device_began(way: OutOfOrder) -> None:
     found = only(report)
     assert report.counters["tx_tls_skip_no_sync_data"] == 1
     assert found.notes == ["sent: as captured: 1 frames from before the device had the connection"]
-    assert [each.verdict for each in seen[-2:]] == ["plain", "as captured"]
+    why = "from before the device had the connection"
+    assert [each.verdict for each in seen[-2:]] == ["plain", f"as captured, connection 0: {why}"]
     assert tx_records(found) == (0, 1, 0)
 
 
@@ -408,7 +418,8 @@ def test_the_device_keeps_it_until_the_last_byte_is_acknowledged(end: str) -> No
     leaves_as_captured(tcp.frames, report, seen)
     assert device.told[-2:] == [0, 1]
     assert ways(only(report)) == (1 if end == "fin" else 0, 0, 0)
-    assert seen[-1].verdict == "as captured"
+    why = "of what was acknowledged, or given up, before"
+    assert seen[-1].verdict == f"as captured, connection 0: {why}"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -491,6 +502,7 @@ def test_a_full_device_leaves_sending_to_software(way: OutOfOrder) -> None:
     assert [each.tx.offloaded for each in report.connections] == [True, False]
     assert report.connections[1].tx.frames == {"encrypted": 0, "software": 13, "captured": 0}
     assert tx_records(report.connections[1]) == (0, 0, 1)
+    assert {each.verdict for each in seen[-13:]} == {"software, connection not offloaded"}
 
 
 # -- what is not all in the capture -------------------------------------------------------------
@@ -512,8 +524,7 @@ def test_a_gap_in_the_capture(ahead: int, way: OutOfOrder, monkeypatch: pytest.M
     assert found.tx.bytes == 2978
     assert found.tx.frames == {"encrypted": 3, "software": 0, "captured": 8}
     assert found.notes == [
-        "sent: 7000 bytes are behind a gap in the capture",
-        "sent: as captured: 8 frames whose records are not all in the capture",
+        "sent: a gap in the capture: 7,000 bytes behind it, 8 frames, left as captured"
     ]
 
 
@@ -558,6 +569,7 @@ def test_a_capture_that_ends_in_a_record() -> None:
     found = only(report)
     assert (tx_records(found), found.tx.bytes) == ((1, 0, 0), 2978)
     assert found.tx.frames == {"encrypted": 3, "software": 0, "captured": 2}
+    assert found.notes == ["sent: as captured: 2 frames of records that are not all in the capture"]
 
 
 def test_sent_frames_that_the_capture_cut() -> None:
@@ -616,7 +628,7 @@ def test_a_reset_with_bytes_of_a_record(flags: int) -> None:
     tcp.frames.append(tcp.frame(CLIENT, tcp.next[CLIENT], flags, wire[300:]))
     report, seen = replay(tcp.frames, session.key_log)
     leaves_as_captured(tcp.frames, report, seen)
-    assert seen[-1].verdict == "as captured"
+    assert seen[-1].verdict == "as captured, connection 0: with SYN or RST"
 
 
 @pytest.mark.parametrize("which", ["tcp", "ip"])

@@ -73,6 +73,32 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [line.split() for line in out.splitlines()]
     assert [row[:2] for row in rows[1:4]] == [["5", "seek"], ["5", "rebuild"], ["5", "software"]]
     assert rows[1][-2:] == ["0", "0.00"]
+    *table, last = out.splitlines()
+    source = "published (ConnectX-6 Dx, ASPLOS 2021), rebuilds"
+    assert last == f"{source}: 15,800 bytes an event"
+    assert [line for line in table if line != line.rstrip()] == []
+
+
+def test_a_narrow_terminal_loses_no_column(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outs = []
+    for columns in ("40", "200"):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert cli.main(["resend", *SMALL]) == 0
+        outs.append(capsys.readouterr().out)
+    assert outs[0] == outs[1]
+
+
+def test_what_cannot_be_written_is_known_before_the_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def device(name: str) -> ModelDevice:
+        raise AssertionError(name)
+
+    monkeypatch.setattr(resend_cli, "device_of", device)
+    assert cli.main(["resend", *SMALL, "--json", "/no/out"]) == 2
+    assert capsys.readouterr().err == "tlsnic: /no/out: No such file or directory\n"
 
 
 def test_the_json(tmp_path: Path) -> None:
@@ -92,7 +118,18 @@ def test_what_leaves_wrong_is_found_out(
     assert "did not leave as they should" in capsys.readouterr().err
 
 
-def test_what_cannot_be_asked_for() -> None:
-    with pytest.raises(SystemExit) as left:
-        cli.main(["resend", "--percent", "many"])
-    assert left.value.code == 2
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--percent", "many"], "many is not a list of percentages"),
+        (["--percent", "1,101,2"], "101 is not from 0 to 50"),
+        (["--percent", "nan"], "nan is not from 0 to 50"),
+        (["--delay", "-3"], "-3 is not a whole number from 0 up"),
+    ],
+)
+def test_what_cannot_be_asked_for(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["resend", *arguments])
+    assert capsys.readouterr().err.endswith(f": {words}\n")

@@ -74,6 +74,17 @@ def test_the_picture(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_cannot_be_written_is_known_before_the_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measured(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(sweep_cli, "_measured", measured)
+    assert run("loss", "--json", "/no/out") == 2
+    assert capsys.readouterr().err == "tlsnic: /no/out: No such file or directory\n"
+
+
 def test_bytes_that_were_not_sent(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,12 +121,13 @@ def test_model_and_rtl_are_compared(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["loss", "--percent", "51"], "from 0 to 50"),
+        (["loss", "--percent", "51"], "51 is not from 0 to 50"),
         (["loss", "--percent", "1,x"], "not a list"),
         (["loss", "--modes", "al"], "al is none of"),
-        (["loss", "--streams", "0"], "between 1 and"),
-        (["loss", "--confirm", "-1"], "is not a number"),
+        (["loss", "--streams", "0"], "0 is not a whole number from 1 to 65,535"),
+        (["loss", "--confirm", "-1"], "-1 is not a whole number from 0 up"),
         (["lost"], "invalid choice"),
+        ([], "arguments are required: loss|reorder"),
     ],
 )
 def test_arguments_that_cannot_be(
@@ -129,7 +141,7 @@ def test_arguments_that_cannot_be(
 def test_what_cannot_be_done(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def library() -> None:
+    def library(*_: object) -> None:
         raise verilate.BuildError("no compiler")
 
     assert run("loss", "--check-rtl", "--modes", "document") == 2
