@@ -9,8 +9,8 @@
 //         a frame for ENCRYPT or FEED with payload, without a reason, that does not seek; with nothing
 //         else. Such a frame began with `next`, which its end moves behind it; so does what a context
 //         tells. A frame seeks if the one before it was a context with SEEK that was taken, of the same
-//         connection. A frame that has a reason when it comes keeps it, and has no gap, piece or tag.
-//         Rule 2 of gaps.
+//         connection, and that did not go meanwhile. A frame that has a reason when it comes keeps it,
+//         and has no gap, piece or tag. Rule 2 of gaps.
 // How     by induction, unbounded. The step is one clock (depth 1).
 // Assumed what is stored before the first ADD is used by no frame, and is as if it were added. Bytes of
 //         the buffer come two clocks after hdr_addr; f_word_q is a context's first word.
@@ -73,6 +73,7 @@ always @(posedge clk) begin
         r_seek_q    <= f_told && f_word_q[96];
         r_seek_id_q <= f_id_q;
     end
+    if (f_takes && s_op == OP_REMOVE && s_id == r_seek_id_q) r_seek_q <= 1'b0;
     if (f_takes) begin
         f_busy_q   <= (s_op == OP_FRAME);
         f_id_q     <= s_id;
