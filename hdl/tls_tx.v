@@ -13,7 +13,7 @@
 // Error what asks for encryption and cannot have it is dropped, with a reason. Where a queue is full
 //       s_axis waits.
 // Spec  docs/transmit.md.  Model model/tx.py.
-//       A word a clock; a frame every 5 clocks.
+//       A word a clock; a frame every 5 clocks, every 11 with a whole record in it.
 `default_nettype none
 module tls_tx #(
     parameter CONNS      = 64,      // connections, a power of two
@@ -74,9 +74,13 @@ localparam BYTE_W  = ADDR_W + 4;                // bits of a byte's address in t
 localparam PART_W  = 6;                         // bits of a part's number
 localparam FRAMES  = 16;                        // frames that wait for the lookup
 localparam GAPS    = 512;                       // more than the longest frame can have: one in 21 bytes
+localparam [9:0]  CONTEXT_WORDS = 10'd3;
 localparam [31:0] MAX_WORDS = MAX_FRAME / 16;
 localparam [31:0] MAX_GAPS  = MAX_FRAME / 21 + 1;
-generate if (MAX_FRAME > (16 << ADDR_W) / 2 || MAX_GAPS >= GAPS) begin : bad tls_tx_buffer_is_too_small stop(); end endgenerate
+generate
+    if (MAX_FRAME > (16 << ADDR_W) / 2 || MAX_FRAME > 16 * 1023) begin : bad tls_tx_buffer_is_too_small stop(); end
+    if (MAX_GAPS >= GAPS) begin : too_many tls_tx_has_room_for_fewer_gaps stop(); end
+endgenerate
 
 // ---- the buffer; of a frame that is too long only the beginning is written ----
 reg  [ADDR_W-1:0] wr_q;
@@ -158,7 +162,7 @@ wire [15:0]       d_id;
 always @(posedge clk) if (starts) enable_q <= enable;
 axis_fifo #(.DATA_W(16 + 2 + 3), .DEPTH(FRAMES), .BLOCK(0)) descriptors (
     .clk(clk), .rst(rst),
-    .s_axis_tdata({s_axis_tuser[17:0], enabled, s_axis_tlast, word_q == 10'd2}),
+    .s_axis_tdata({s_axis_tuser[17:0], enabled, s_axis_tlast, word_q == CONTEXT_WORDS - 10'd1}),
     .s_axis_tvalid(word && last), .s_axis_tready(d_room),
     .m_axis_tdata({d_kind, d_id, d_enabled, d_whole, d_is_3}), .m_axis_tvalid(d_valid), .m_axis_tready(p_valid));
 wire              d_context = (d_kind == TX_KIND_CONTEXT);
@@ -431,6 +435,7 @@ wire               o_valid, o_ready, o_leaves, o_asks, o_seals;
 wire [9:0]         o_words, o_gaps;
 wire [13:0]        o_offset;
 wire [OUT_W-1:0]   o_along;
+wire [13:0]        o_end = o_along[17 +: 14];
 axis_fifo #(.DATA_W(1 + GO_W), .DEPTH(16), .BLOCK(0)) frames (
     .clk(clk), .rst(rst),
     .s_axis_tdata({x_leaves, x_go}), .s_axis_tvalid(x_valid), .s_axis_tready(x_ready),
@@ -452,7 +457,7 @@ tls_tx_out #(.ADDR_W(ADDR_W), .ALONG_W(1 + OUT_W)) out (
     .clk(clk), .rst(rst),
     .s_frame_valid(o_valid), .s_frame_ready(o_ready), .s_frame_leaves(o_leaves),
     .s_frame_crypts(o_asks), .s_frame_words(o_words), .s_frame_offset(o_offset),
-    .s_frame_end(o_along[30:17]), .s_frame_gaps(o_gaps), .s_frame_along({o_seals, o_along}),
+    .s_frame_end(o_end), .s_frame_gaps(o_gaps), .s_frame_along({o_seals, o_along}),
     .s_gap_valid(gap_valid), .s_gap_ready(gap_ready), .s_gap_from(gap[27:14]), .s_gap_to(gap[13:0]),
     .rd_addr(out_addr), .raw_data(raw_q[127:0]), .raw_bytes(raw_q[131:128]), .raw_last(raw_q[132]),
     .text_data(text_data),
@@ -509,7 +514,8 @@ always @(posedge clk) begin
     if (rst) m_count <= {COUNT_W{1'b0}};
 end
 
-// rooms are counted; a part has its key: it was there before the connection was, and until it went
+// rooms are counted; a part has its key, which was there before the connection and goes after it, and
+// if it had none its text would be zero
 wire unused_ok = &{1'b0, s_axis_tuser[31:18], d_room, d_valid, t_end_valid, no_tag_valid, no_tag,
                    keyed_slot, key_refused, text_id, sum_error};
 endmodule

@@ -114,7 +114,8 @@ reg                seeks_q;
 reg                known_q;                     // the record at hand is that of the context
 reg                apart_q;                     // the record at hand began before what is known of it
 // the connection
-localparam CONN_W = 1 + 32 + 64 + 15 + 104;
+localparam CONN_W = 1 + 32 + 64 + 15 + 104;     // version, next, number, at, prefix
+localparam [118:0] START = 119'd0;              // of a record: at and prefix
 reg                version_q;
 reg  [63:0]        number_q;
 reg  [14:0]        at_q, total_q;               // bytes of the record that went before; of the record
@@ -196,6 +197,10 @@ wire         told      = (state_q == ST_LOAD) && (op_q == OP_INSERT || op_q == O
 wire         ended     = (state_q == ST_END) && m_item_ready && m_end_ready;
 wire         keeps     = (reason_q == TX_DROP_NONE) && !seeks_q
                       && (kind_q == TX_KIND_ENCRYPT || kind_q == TX_KIND_FEED) && bytes_q != 14'd0;
+wire [31:0]  ctx_seq;
+wire [63:0]  ctx_number;
+wire         ctx_seeks, ctx_has_tag;            // docs/transmit.md, 1
+assign {ctx_has_tag, ctx_seeks, ctx_number, ctx_seq} = hdr_data[97:0];
 wire         context_told = (state_q == ST_CONTEXT) && word_q == 2'd0;
 
 assign s_ready = (state_q == ST_IDLE);
@@ -287,9 +292,11 @@ always @(posedge clk) begin
             word_q <= word_q + 2'd1;
             case (word_q)
                 2'd0: begin
-                    {seek_number_q, seek_seq_q} <= hdr_data[95:0];
-                    {has_tag_q, seek_q} <= hdr_data[97:96];
-                    seek_id_q <= id_q;
+                    seek_seq_q    <= ctx_seq;
+                    seek_number_q <= ctx_number;
+                    seek_q        <= ctx_seeks;
+                    has_tag_q     <= ctx_has_tag;
+                    seek_id_q     <= id_q;
                 end
                 2'd1: seek_prefix_q <= hdr_data[103:0];
                 default: begin
@@ -309,8 +316,8 @@ end
 
 always @(posedge clk) begin
     conn_q <= conns[s_id];
-    if (told) conns[id_q] <= {(op_q == OP_INSERT) ? new_version : c_version, new_seq, new_record, 119'd0};
-    else if (context_told && !hdr_data[96]) conns[id_q] <= {version_q, hdr_data[31:0], hdr_data[95:32], 119'd0};
+    if (told) conns[id_q] <= {(op_q == OP_INSERT) ? new_version : c_version, new_seq, new_record, START};
+    else if (context_told && !ctx_seeks) conns[id_q] <= {version_q, ctx_seq, ctx_number, START};
     else if (ended && keeps) conns[id_q] <= {version_q, seq_q, number_q, at_q, prefix_q};
 end
 
