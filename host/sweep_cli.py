@@ -18,7 +18,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
 from rich.progress import track
 from rich.table import Table
@@ -103,6 +103,7 @@ def run(options: argparse.Namespace) -> int:
     points = _points(options, FULL if device == "model" else SMALL)
     with contextlib.ExitStack() as stack:
         file = report_file(stack, options.json)
+        plot = stack.enter_context(options.plot.open("wb")) if options.plot else None
         if device != "model":
             prepare()
         try:
@@ -110,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
         except Difference as difference:
             print(f"tlsnic: model and RTL differ: {difference}", file=sys.stderr)
             return MISMATCH
-        _tell(results, device, options.plot, file)
+        _tell(results, device, plot, file)
     mismatches = sum(result.mismatches for result in results)
     if mismatches:
         print(f"tlsnic: {mismatches:,} bytes are not those that were sent", file=sys.stderr)
@@ -213,7 +214,9 @@ def _matplotlib() -> None:
 # -- telling --------------------------------------------------------------------------------------
 
 
-def _tell(results: Sequence[Result], device: str, plot: Path | None, file: TextIO | None) -> None:
+def _tell(
+    results: Sequence[Result], device: str, plot: BinaryIO | None, file: TextIO | None
+) -> None:
     told = report(results, device)
     if plot:
         from host.sweep_plot import draw
