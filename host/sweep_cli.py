@@ -24,7 +24,7 @@ from rich.progress import track
 from rich.table import Table
 
 from host.device import Device
-from host.output import Terminal, report_file
+from host.output import Page, Stream, report_file
 from host.sweep import DOCUMENT, LOSS, MODES, REORDER, Point, Result, measure
 from host.sweep_check import Both, Difference
 from host.sweep_report import HEADINGS, PUBLISHED, report, rows, size
@@ -147,7 +147,7 @@ def _points(options: argparse.Namespace, usual: Size) -> list[Point]:
 
 def _measured(points: Sequence[Point], device: str, jobs: int) -> Iterator[Result]:
     """Results in the order of the points, and a bar, if the standard error is a terminal."""
-    console = Terminal(stderr=True)
+    console = Stream(stderr=True)
     tasks = [(point, device) for point in points]
     with contextlib.ExitStack() as stack:
         results: Iterator[Result]
@@ -226,7 +226,7 @@ def _tell(
         print(json.dumps(told, indent=1), file=file)
     if file is sys.stdout:
         return
-    console = Terminal()
+    console = Page()
     if device == "both":
         frames = sum(result.frames for result in results)
         console.print(f"{len(results):,} points, {frames:,} frames: model and RTL agree")
