@@ -32,7 +32,7 @@ from host.driver import Driver
 from host.driver_tx import OutOfOrder
 from host.handshake import NO_SECRETS
 from host.keylog import KeyLog
-from host.output import STDOUT, Terminal, report_file
+from host.output import STDOUT, Page, Stream, report_file
 from host.replay import ConnectionReport, ReceivedReport, Replay, Report
 from host.replay_send import How, SentReport
 from host.resync import ResyncType
@@ -169,7 +169,7 @@ def _replay(options: argparse.Namespace) -> int:
         if told:
             print(json.dumps(asdict(report), indent=1), file=told)
     if told is not sys.stdout:
-        _print(report, Terminal(stderr=options.write == STDOUT))
+        _print(report, Page(stderr=options.write == STDOUT))
     for warning in report.warnings:
         print(f"tlsnic: {warning}", file=sys.stderr)
     if report.mismatches:
@@ -249,7 +249,7 @@ def _run(
 
 def _progress(stack: contextlib.ExitStack, file: BinaryIO) -> Iterator[None]:
     """To be advanced once a packet: a bar, if the standard error is a terminal."""
-    console = Terminal(stderr=True)
+    console = Stream(stderr=True)
     if not (console.is_terminal and file.seekable()):
         return _quiet()
     progress = stack.enter_context(Progress(console=console, transient=True))
@@ -269,7 +269,7 @@ def _bar(progress: Progress, task: TaskID, file: BinaryIO) -> Iterator[None]:
             yield
 
 
-def _print(report: Report, console: Terminal) -> None:
+def _print(report: Report, console: Page) -> None:
     for number, connection in enumerate(report.connections):
         if number:
             console.print()

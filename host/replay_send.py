@@ -398,7 +398,7 @@ class SentConnection:
         if self._jumps:
             notes.append(
                 f"{self._jumps:,} segments skip bytes that come later: the capture was taken "
-                f"behind a loss; they are {_AHEAD[self._driver.out_of_order]}"
+                f"behind a loss or reordering; they are {_AHEAD[self._driver.out_of_order]}"
             )
         notes += [f"as captured: {n:,} frames {why}" for why, n in captured.items()]
         return [f"sent: {note}" for note in notes]

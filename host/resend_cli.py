@@ -18,7 +18,7 @@ from typing import Final, TextIO
 from rich.table import Table
 
 from host.driver_tx import OutOfOrder
-from host.output import Terminal, report_file
+from host.output import Page, report_file
 from host.resend import PUBLISHED, SHORT, SOURCE, Point, Result, measure, rows
 from host.sweep_cli import MISMATCH, OK, device_of, number, percents, prepare, some
 
@@ -95,7 +95,7 @@ def _tell(results: Sequence[Result], file: TextIO | None) -> None:
         table.add_column(heading, justify="left" if heading == "way" else "right", no_wrap=True)
     for row in rows(results):
         table.add_row(*row)
-    terminal = Terminal()
-    terminal.table(table)
+    page = Page()
+    page.table(table)
     published = f"published ({SHORT}), rebuilds: {PUBLISHED.bytes:,} bytes an event"
-    terminal.print(published, markup=False)
+    page.print(published, markup=False)

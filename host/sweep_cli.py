@@ -18,13 +18,13 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
 from rich.progress import track
 from rich.table import Table
 
 from host.device import Device
-from host.output import Terminal, report_file
+from host.output import Page, Stream, report_file
 from host.sweep import DOCUMENT, LOSS, MODES, REORDER, Point, Result, measure
 from host.sweep_check import Both, Difference
 from host.sweep_report import HEADINGS, PUBLISHED, report, rows, size
@@ -103,6 +103,7 @@ def run(options: argparse.Namespace) -> int:
     points = _points(options, FULL if device == "model" else SMALL)
     with contextlib.ExitStack() as stack:
         file = report_file(stack, options.json)
+        plot = stack.enter_context(options.plot.open("wb")) if options.plot else None
         if device != "model":
             prepare()
         try:
@@ -110,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
         except Difference as difference:
             print(f"tlsnic: model and RTL differ: {difference}", file=sys.stderr)
             return MISMATCH
-        _tell(results, device, options.plot, file)
+        _tell(results, device, plot, file)
     mismatches = sum(result.mismatches for result in results)
     if mismatches:
         print(f"tlsnic: {mismatches:,} bytes are not those that were sent", file=sys.stderr)
@@ -146,7 +147,7 @@ def _points(options: argparse.Namespace, usual: Size) -> list[Point]:
 
 def _measured(points: Sequence[Point], device: str, jobs: int) -> Iterator[Result]:
     """Results in the order of the points, and a bar, if the standard error is a terminal."""
-    console = Terminal(stderr=True)
+    console = Stream(stderr=True)
     tasks = [(point, device) for point in points]
     with contextlib.ExitStack() as stack:
         results: Iterator[Result]
@@ -213,7 +214,9 @@ def _matplotlib() -> None:
 # -- telling --------------------------------------------------------------------------------------
 
 
-def _tell(results: Sequence[Result], device: str, plot: Path | None, file: TextIO | None) -> None:
+def _tell(
+    results: Sequence[Result], device: str, plot: BinaryIO | None, file: TextIO | None
+) -> None:
     told = report(results, device)
     if plot:
         from host.sweep_plot import draw
@@ -223,7 +226,7 @@ def _tell(results: Sequence[Result], device: str, plot: Path | None, file: TextI
         print(json.dumps(told, indent=1), file=file)
     if file is sys.stdout:
         return
-    console = Terminal()
+    console = Page()
     if device == "both":
         frames = sum(result.frames for result in results)
         console.print(f"{len(results):,} points, {frames:,} frames: model and RTL agree")

@@ -6,8 +6,7 @@ In: the dictionary of `host/sweep_report.py`. Out: a PNG. Needs matplotlib, the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,7 +25,7 @@ TITLE: Final = {
 AXIS: Final = {"loss": "transmissions lost, %", "reorder": "frames that come early, %"}
 
 
-def draw(report: Mapping[str, Any], path: Path) -> None:
+def draw(report: Mapping[str, Any], file: BinaryIO) -> None:
     """Write the picture."""
     figure = Figure(figsize=(11, 5), layout="constrained")
     full, outage = figure.subplots(1, 2, width_ratios=(3, 2))
@@ -41,7 +40,7 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
         axes.set_xlim(0, 1.02 * max(each["percent"] for each in report["points"]) or 1)
         axes.grid(alpha=0.3)
     figure.legend(*full.get_legend_handles_labels(), loc="outside lower center", ncols=6)
-    figure.savefig(path, dpi=110, format="png", metadata={"Software": None})
+    figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
 
 
 def _full(axes: Axes, report: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -520,7 +521,13 @@ def test_a_narrow_terminal_loses_no_column(
     assert outs[0] == outs[1]
 
 
-def test_several_connections(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("coloured", [False, True])
+def test_several_connections(
+    coloured: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """A blank line between them, the headings once, and no blanks at the ends of lines."""
     frames, logs = [], ""
     for n in range(2):
@@ -532,8 +539,12 @@ def test_several_connections(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     capture, keys = tmp_path / "made.pcap", tmp_path / "made.keys"
     capture.write_bytes(pcap(frames))
     keys.write_text(logs)
+    if coloured:
+        monkeypatch.setenv("FORCE_COLOR", "1")
     assert run(capture, "--keys", keys, "--nic", "10.0.0.1") == 0
-    lines = capsys.readouterr().out.splitlines()
+    out = capsys.readouterr().out
+    assert ("\x1b" in out) == coloured
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", out).splitlines()
     words = [line.split()[0] if line else "" for line in lines]
     assert words[:8] == ["10.0.0.1:50000", "bytes", "rx", "tx", "", "10.0.0.1:50001", "rx", "tx"]
     assert [line for line in lines if line != line.rstrip()] == []

@@ -193,8 +193,8 @@ def test_lost_before_the_capture(way: OutOfOrder) -> None:
     assert found.tx.frames["captured"] == 0
     how = "encrypted in software" if way is OutOfOrder.SOFTWARE else "rebuilt"
     assert found.notes == [
-        "sent: 2 segments skip bytes that come later: the capture was taken behind a loss; "
-        f"they are {how}"
+        "sent: 2 segments skip bytes that come later: the capture was taken behind a loss or "
+        f"reordering; they are {how}"
     ]
     if way is OutOfOrder.SEEK:
         assert ways(found)[1] >= 2

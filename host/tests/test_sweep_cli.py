@@ -74,14 +74,16 @@ def test_the_picture(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("option", ["--json", "--plot"])
 def test_what_cannot_be_written_is_known_before_the_run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def measured(*_: object) -> None:
         raise AssertionError
 
     monkeypatch.setattr(sweep_cli, "_measured", measured)
-    assert run("loss", "--json", "/no/out") == 2
+    monkeypatch.setattr(sweep_cli, "_matplotlib", lambda: None)
+    assert run("loss", option, "/no/out") == 2
     assert capsys.readouterr().err == "tlsnic: /no/out: No such file or directory\n"
 
 
