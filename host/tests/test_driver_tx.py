@@ -15,7 +15,7 @@ from scapy.packet import Packet, Raw
 
 from host import regs
 from host.crypto_info import CipherType, CryptoInfo, Version
-from host.device import Sent, TxDescriptor
+from host.device import Sent, TxContext, TxDescriptor
 from host.device_model import ModelDevice
 from host.driver import Driver
 from host.driver_tx import COUNTERS, FEED_FRAME, RESYNC_AHEAD, OutOfOrder, Skb, _plain
@@ -280,6 +280,16 @@ def test_what_is_marked_cannot_be_made_to_leave_as_it_is() -> None:
             _plain(skb)
 
 
+def test_bytes_behind_a_packet_are_no_padding() -> None:
+    """A marked frame whose length says that it has no payload: what is behind must not leave."""
+    host = Host()
+    bare = host.skb(0, 0).frame
+    for behind, leaves in ((bytes(6), True), (b"text", False), (bytes(100) + b"t", False)):
+        left = host.driver.transmit([Skb(bare + behind, host.context, decrypted=True)])
+        assert left == ([bare + behind] if leaves else [])
+    assert host.counts() == {"tls_drop_bypass_req": 2}
+
+
 def test_after_del_nothing_marked_leaves() -> None:
     host = Host()
     host.send((0, 50))
@@ -443,6 +453,29 @@ def test_a_segment_that_is_ahead_is_rebuilt(lacks: int) -> None:
             "ooo_rebuild_bytes": at,
             "ooo_seek": 1,
         }
+
+
+@pytest.mark.parametrize("lacks", ALL_WAYS)
+def test_a_device_that_lost_its_place_is_told_where_it_is(lacks: int) -> None:
+    """It drops what is next; the retransmission of that goes another way than in order."""
+    host = Host((100,) * 4, lacks=lacks)
+    host.send((0, 50))
+    away = TxContext(host.seq + 7, 99).pack()
+    host.nic.send([(away, TxDescriptor(host.context, CONTEXT))])
+    assert host.driver.transmit([host.skb(50, 60), host.skb(60, 70)]) == []
+    host.nic.batches.clear()
+    host.send((50, 60), (60, 70))
+    told = [CONTEXT, FEED, ENCRYPT, ENCRYPT]
+    assert host.nic.kinds == [[PLAIN, PLAIN] if lacks & REBUILD else told]
+    assert len(host.sock.wanted) == (1 if lacks & REBUILD else 0)
+    assert host.counts()["ooo_unexpected"] == 2
+    if lacks & REBUILD:
+        start = host.starts[1]
+        host.driver.tls_dev_resync(host.context, Direction.TX, host.records[1].start, 6)
+        host.sock.pending = False
+        host.nic.batches.clear()
+        host.send((start, start + 9))
+        assert host.nic.kinds == [[ENCRYPT]]
 
 
 def test_at_a_records_start_nothing_is_fed() -> None:
