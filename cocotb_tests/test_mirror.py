@@ -25,6 +25,7 @@ INSIDE = {
     "tls_gcm_issue": ("tls_gcm", "the lane's streams are its own, and its errors the lane's"),
     "tls_gcm_sums": ("tls_gcm", "ghash and jump ring, both tested alone, and queues"),
     "tls_rx": ("tlsnic", "the device but for its registers"),
+    "tls_tx": ("tlsnic", "the device but for its registers"),
     "tls_gf128_mul_pipe": ("tls_gf128_mul", "tls_gf128_mul without SMALL, and a delay"),
     "tls_gf128_mul_words": ("tls_gf128_mul", "its MUL WORDS, and a delay"),
     "tls_gf128_mul_serial": ("tls_gf128_mul", "tls_gf128_mul with SMALL is nothing else"),
@@ -36,6 +37,7 @@ PLUMBING = {
     "axis_fifo": "words leave as they came",
     "tls_byte_ram": "bytes are read as they were written",
     "tls_delay": "words leave as they came",
+    "tls_doze": "a clock",
     "tls_text": "bytes are read as they were written",
 }
 # The registers' model is the register map itself, elaborated by their test.
