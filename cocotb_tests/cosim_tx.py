@@ -26,7 +26,7 @@ from model.parse import Segment
 from model.record import HALF, HEADER, PREFIX, SEQ, TAG, size_of
 from model.regs import Opcode, Reason, TlsVersion, TxDrop, TxKind
 from model.tlsnic import Tlsnic
-from model.tx import Completion, Sent, Tx, TxContext, TxDescriptor, sought
+from model.tx import Completion, Sent, Tx, TxContext, TxDescriptor, as_told, sought
 from model.tx_walk import Place
 
 Word = tuple[bytes, int]  # of a completion: 128 bits, and 64
@@ -239,6 +239,8 @@ EXPECTED: Final = (
     *(f"seek: to {place}" for place in ("the text", "the tag", "the last byte")),
     *(f"seek: ended by {what}" for what in ("PLAIN", "CONTEXT", "another id", "BAD_FRAME")),
     "seek: ended by NO_CONNECTION",
+    "seek: ended by DEL",
+    "seek: a prefix that is not the context's",
     "seek: ended by a frame that is too long",
     "seek: a command before the frame",
     "seek: a tag that was told for it is written",
@@ -302,6 +304,12 @@ class Observed(Tx):
         self._commanded = True
         return super().add(flow, version, key, iv, seq, number)
 
+    def delete(self, connection: int) -> Reason:
+        """As the model's; notes whether a frame that seeks was awaited."""
+        if self._seek and self._seek[0] == connection:
+            self.seen["seek: ended by DEL"] += 1
+        return super().delete(connection)
+
     def resync(self, connection: int, seq: int, number: int) -> Reason:
         """As the model's; notes what it is in the middle of."""
         self._commanded = True
@@ -357,6 +365,14 @@ def _sought(version: TlsVersion, context: TxContext, segment: Segment) -> Place 
     return found
 
 
+def _as_told(payload: bytes, place: Place, prefix: bytes) -> bool:
+    """`as_told` of the model; notes if not."""
+    told = as_told(payload, place, prefix)
+    if not told:
+        Observed.seen["seek: a prefix that is not the context's"] += 1
+    return told
+
+
 def _walk(version: TlsVersion, place: Place, payload: bytes) -> tx_walk.Walked:
     """`walk` of the model; notes what comes up in it."""
     walked, seen = tx_walk.walk(version, place, payload), Observed.seen
@@ -387,6 +403,7 @@ def observed() -> Iterator[None]:
     with (
         mock.patch.object(tlsnic, "Tx", Observed),
         mock.patch.object(tx, "sought", _sought),
+        mock.patch.object(tx, "as_told", _as_told),
         mock.patch.object(tx, "walk", _walk),
     ):
         yield

@@ -400,8 +400,9 @@ class Sender(End):
         first, last = self._somewhere()
         record = self.record(first)
         at, prefix = first - record.place, record.clear[: record.prefix]
-        if at < record.prefix and dice() < 0.5:  # what is not told there is not read
-            prefix = prefix[:at] + rng.randbytes(PREFIX - at)
+        if at < record.prefix and dice() < 0.1:  # not what the frame has there
+            wrong = rng.randrange(at, record.prefix)
+            prefix = prefix[:wrong] + rng.randbytes(PREFIX - wrong)
         tag = record.tag if dice() < 0.8 else None
         self._sought(made, own, record, prefix, tag, first, last)
 
@@ -501,7 +502,7 @@ class Sender(End):
         if rng.random() < 0.3:
             first, last = self._somewhere()
             record = self.record(first)
-            if not legal and first - record.place >= 5:
+            if not legal:
                 prefix = (change + record.clear[len(change) :])[: record.prefix]
                 self._sought(made, own, record, prefix, record.tag, first, last)
             return
@@ -730,11 +731,18 @@ class TxTraffic:
         at = 1 + rng.choice([n for n in places if items[n].connection == own])
         yield Items(items[:at], notes[:at], rng.choice((0, 1 << 30)))
         some = self.senders[own]
-        if rng.random() < 0.5:
-            yield some.skip(own)
-            some.lost = True  # what is behind it was made before
-        else:
-            yield add(Sender(rng, some.flow), direction=Direction.TX)  # which it has
+        match rng.randrange(3):
+            case 0:
+                yield some.skip(own)
+            case 1:
+                yield add(Sender(rng, some.flow), direction=Direction.TX)  # which it has
+            case _:  # it goes and comes again, with the same id if no lower one is free
+                del self.senders[own]
+                yield Command(Opcode.DEL, Direction.TX, connection=own)
+                free = next(n for n in range(self._connections) if n not in self.senders)
+                self.senders[free] = some
+                yield some.begin()
+        some.lost = True  # what is behind it was made before
         yield Items(items[at:], notes[at:], made.left)
 
     def _switch(self, enable: bool) -> Iterator[TxStep]:
