@@ -150,6 +150,8 @@ def refused(rng: Random, sender: Even, own: int) -> list[tuple[TxDrop, list[Item
     bad_prefix = b"\x63" + record.clear[1 : record.prefix]
     seq = sender.number_at(record)
     wrong = context(seq, record.number, bad_prefix, record.tag, seek=True)
+    told = record.clear[:4] + bytes([record.clear[4] ^ 1]) + record.clear[5 : record.prefix]
+    other = context(seq, record.number, told, record.tag, seek=True)
     header = bytearray(sender.clear(first, record.end + size))
     header[record.end - first] = 99
     kind = TxKind.CONTEXT
@@ -172,6 +174,10 @@ def refused(rng: Random, sender: Even, own: int) -> list[tuple[TxDrop, list[Item
         (
             TxDrop.BAD_RECORD,
             [item(wrong, own, kind), item(sender.frame(in_text, in_text + 9), own)],
+        ),
+        (
+            TxDrop.BAD_RECORD,
+            [item(other, own, kind), item(sender.frame(record.place + 2, record.end), own)],
         ),
         (
             TxDrop.NO_TAG,
@@ -336,6 +342,32 @@ async def every_length_of_frame(dut: Any) -> None:
     assert reasons(sent).count(TxDrop.NONE) == len(sent) - fast()
 
 
+@cocotb.test(timeout_time=LIMIT, timeout_unit="ms")
+async def bytes_behind_the_packet_leave_as_zeros(dut: Any) -> None:
+    """Whether there is payload or not; a plain frame leaves as it is."""
+    rng = rng_of_test()
+    nic = await nic_of(dut)
+    sender = even(rng, TlsVersion.TLS_1_3, 100)
+
+    @bridge
+    def work() -> None:
+        nic.enable()
+        own = nic.add(sender)
+        for size in range(0, 34, 1 if fast() else 7):
+            for count in (1, 2, 16, 17, 40):
+                first, sender.cursor = sender.cursor, sender.cursor + size
+                data, dress = sender.clear(first, first + size), Dress(padding=b"\xa5" * count)
+                frame = sender.built(first, data, dress).frame
+                sent, plain = nic.send([item(frame, own), item(frame, own, TxKind.PLAIN)])
+                assert sent.frame is not None
+                assert sent.frame.endswith(bytes(count))
+                assert plain.frame == frame
+
+    await work()
+    nic.bench.check()
+    assert nic.monitor.right == sender.cursor
+
+
 # ---- out of order ----
 
 
@@ -372,7 +404,7 @@ async def a_seek_leaves_the_connection_where_it_was(dut: Any, version: TlsVersio
 
 @cocotb.test(timeout_time=LIMIT, timeout_unit="ms")
 async def what_comes_between_ends_a_seek(dut: Any) -> None:
-    """A plain frame, another context, another connection; a command does not."""
+    """A plain frame, another context, another connection; of commands a DEL of this one alone."""
     rng = rng_of_test()
     nic = await nic_of(dut)
     sender, other = (even(rng, TlsVersion.TLS_1_3, 60) for _ in range(2))
@@ -400,6 +432,12 @@ async def what_comes_between_ends_a_seek(dut: Any) -> None:
         nic.add(third)
         assert nic.send([item(again, own)])[0].frame
         assert nic.send([item(sender.next(30), own)])[0].frame
+        nic.send([context_])
+        nic.command(traffic.Command(regs.Opcode.DEL, regs.Direction.TX, connection=own))
+        nic.monitor.deleted(own)
+        sender.sent = sender.cursor
+        assert nic.add(sender) == own
+        assert nic.send([item(again, own)])[0].reason is TxDrop.OUT_OF_ORDER
 
     await work()
     nic.bench.check()
