@@ -20,6 +20,7 @@ INSIDE = {
     "tls_aes_pipe": ("tls_aes", "tls_aes without SMALL is nothing else"),
     "tls_aes_round": ("tls_aes", "a wrong round is a wrong ciphertext"),
     "tls_aes_sbox_gates": ("tls_aes_subword", "KIND GATES is four of it, with all inputs"),
+    "tls_copy": ("tls_ghash", "a register; without it the lane that is coming out is missed"),
     "tls_delay": ("tls_gf128_mul", "a shift register; every exact delay that is tested has one"),
     "tls_gcm_cipher": ("tls_gcm", "means something between its two neighbours alone"),
     "tls_gcm_issue": ("tls_gcm", "the lane's streams are its own, and its errors the lane's"),
@@ -36,6 +37,7 @@ TOGETHER = {"tls_gf128_sq": "tls_gf128_mul"}
 PLUMBING = {
     "axis_fifo": "words leave as they came",
     "tls_byte_ram": "bytes are read as they were written",
+    "tls_copy": "a register of one bit",
     "tls_delay": "words leave as they came",
     "tls_doze": "a clock",
     "tls_text": "bytes are read as they were written",

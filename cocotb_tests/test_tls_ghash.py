@@ -80,15 +80,20 @@ class Bench:
         cocotb.start_soon(self._look_ahead())
 
     async def _look_ahead(self) -> None:
-        """The index of the block of the next clock; noise when there is none."""
+        """What is told of the block of the next clock; noise when there is none.
+
+        What comes to an empty queue is the first of a part, and may come in the next clock.
+        """
         dut, rng = self.dut, rng_of_test("ahead")
         dut.s_next_index.value = 0
+        dut.s_next_early.value = 0
         while True:
             await FallingEdge(dut.clk)
             after = int(dut.s_valid.value)
             queue = self.source.queue
             known = len(queue) > after
             dut.s_next_index.value = queue[after]["index"] if known else rng.randrange(4)
+            dut.s_next_early.value = queue[after]["early"] if known else 1
 
     async def _watch(self) -> None:
         edge = RisingEdge(self.dut.clk)

@@ -97,7 +97,7 @@ wire              complete = part_valid && part_complete;
 tls_ghash #(.SMALL(SMALL), .MUL(MUL), .USER_W(1 + 11 + SLOT_W + USER_W)) ghash (
     .clk(clk), .rst(rst), .s_valid(valid_q), .s_ready(hash_room), .s_x(x_q),
     .s_power(hash_power), .s_owed(owed_q), .s_index(index_q), .s_next_index(s_index),
-    .s_early(early_q), .s_add(add_q),
+    .s_early(early_q), .s_next_early(s_early), .s_add(add_q),
     .s_user({complete_q, k_q, slot_q, user_q}),
     .m_valid(part_valid), .m_sum(part_sum), .m_user({part_complete, part_k, part_slot, part_user}));
 

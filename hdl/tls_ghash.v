@@ -6,8 +6,8 @@
 //         owed     multiplications from this block to the end of its part, itself included,
 //                  saturating above LANES; 1 at the last block
 //         index    place in the part modulo LANES; `early`: it is one of the first LANES
-//         next_index  a clock ahead: the index of the block of the next clock, if there is one
-//                  (SMALL: not used)
+//         next_index, next_early  a clock ahead: those of the block of the next clock, if there is
+//                  one (SMALL: not used)
 //         add      at the last block: XORed to the sum, unmultiplied (E(J0) with the tag)
 //         user     at the last block: travels to the sum
 // Out   m_sum = add + x[1]*H^n + x[2]*H^(n-1) + ... + x[n]*H, for one clock.
@@ -33,6 +33,7 @@ module tls_ghash #(
     input  wire [1:0]        s_index,
     input  wire [1:0]        s_next_index,
     input  wire              s_early,
+    input  wire              s_next_early,
     input  wire [127:0]      s_add,
     input  wire [USER_W-1:0] s_user,
     output wire              m_valid,
@@ -47,9 +48,8 @@ wire         p_valid, p_keep, p_first, p_last;
 wire [1:0]   p_index;
 wire [127:0] p, p_add;
 wire [USER_W-1:0] p_user;
-wire         same, p_to_lane, p_gather, p_sum;  // s_index's lane is just coming out; what p is for
-wire [127:0] kept;
-wire [127:0] carry  = s_early ? 128'd0 : same ? p : kept;
+wire         p_to_lane, p_gather, p_sum;        // what p is for
+wire [127:0] carry;                             // what s_x is added to
 always @(posedge clk) if (p_to_lane) lane[p_index] <= p;
 
 // ---- multiply ----
@@ -71,11 +71,14 @@ generate
         assign p_to_lane = p_valid && p_keep;
         assign p_gather  = p_valid && !p_keep;
         assign p_sum     = p_valid && p_last;
-        assign same      = p_to_lane && p_index == s_index;
-        assign kept      = lane[s_index];
-        wire unused_ok = &{1'b0, s_next_index};
+        wire   same      = p_to_lane && p_index == s_index;
+        assign carry     = s_early ? 128'd0 : same ? p : lane[s_index];
+        wire unused_ok = &{1'b0, s_next_index, s_next_early};
     end else begin : full
-        reg          same_q, to_lane_q, gather_q, sum_q;
+        // a block's lane is just coming out (a copy a word of it), or was kept, or there is none yet
+        wire [3:0]   same;
+        wire         same_d;
+        reg          to_lane_q, gather_q, sum_q;
         reg  [127:0] kept_q;
         reg  [2:0]   valid_q;
         wire         next_keep, next_last;
@@ -87,18 +90,21 @@ generate
             to_lane_q <= valid_q[2] && next_keep;
             gather_q  <= valid_q[2] && !next_keep;
             sum_q     <= valid_q[2] && next_last;
-            same_q    <= valid_q[2] && next_keep && next_index == s_next_index;
-            kept_q    <= (p_valid && p_index == s_next_index) ? p : lane[s_next_index];
+            kept_q    <= ((p_valid && p_index == s_next_index) ? p : lane[s_next_index])
+                       & {128{!s_next_early}};
             if (rst) begin
                 valid_q   <= 3'd0;
                 to_lane_q <= 1'b0;
                 gather_q  <= 1'b0;
                 sum_q     <= 1'b0;
-                same_q    <= 1'b0;
             end
         end
-        assign same      = same_q;
-        assign kept      = kept_q;
+        assign same_d = valid_q[2] && next_keep && next_index == s_next_index && !s_next_early;
+        genvar w;
+        for (w = 0; w < 4; w = w + 1) begin : word
+            tls_copy same_copy (.clk(clk), .d(same_d && !rst), .q(same[w]));
+            assign carry[32*w +: 32] = same[w] ? p[32*w +: 32] : kept_q[32*w +: 32];
+        end
         assign p_to_lane = to_lane_q;
         assign p_gather  = gather_q;
         assign p_sum     = sum_q;
