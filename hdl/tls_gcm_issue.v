@@ -255,9 +255,11 @@ wire        end_d    = fresh_q ? end2 : left_q == (tail ? 12'd3 : 12'd2);
 
 // an installation that was offered a clock ago, and is of this head's slot; the head may be new
 reg         mine_q, key_mine_q;
+reg         h_q;                                // a request for H goes next
+reg  [SLOT_W-1:0] h_slot_q;
 wire        mine     = (key_slot == slot);
 wire        mine_new = (key_slot == queue_head[HEAD_W-1 -: SLOT_W]);
-wire        ok       = head_valid_q && !h_valid
+wire        ok       = head_valid_q && !h_q
                     && !(is_data && !s_axis_tvalid) && !(is_text && !text_room)
                     && !(fresh_q && (!sum_room || key_mine_q));
 wire        go       = ok && m_ready && (!inject || aad_ready);
@@ -266,13 +268,15 @@ assign key_hold      = !fresh_q && mine_q;
 assign aad_valid     = ok && m_ready && inject;
 assign aad_slot      = slot;
 assign s_axis_tready = go && is_data;
-assign h_ready       = m_ready;
-assign m_valid       = h_valid || (ok && (!inject || aad_ready));
+assign h_ready       = !h_q;
+assign m_valid       = h_q || (ok && (!inject || aad_ready));
 assign done          = go && is_last;
 assign text_taken    = go && is_text;
 assign sum_taken     = go && fresh_q;
 
 always @(posedge clk) begin
+    h_q        <= h_q ? !m_ready : h_valid;
+    if (!h_q) h_slot_q <= h_slot;
     mine_q     <= mine;
     key_mine_q <= key_valid && (head_take ? mine_new : mine);
     if (go) begin
@@ -290,6 +294,7 @@ always @(posedge clk) begin
     end
     if (rst) begin
         fresh_q    <= 1'b1;
+        h_q        <= 1'b0;
         key_mine_q <= 1'b0;
     end
 end
@@ -305,11 +310,11 @@ generate
     end
 endgenerate
 
-assign m_slot     = h_valid ? h_slot : slot;
-assign m_is_h     = h_valid;
+assign m_slot     = h_q ? h_slot_q : slot;
+assign m_is_h     = h_q;
 assign m_count    = is_tag ? 12'd1 : {1'b0, block} + 12'd2;
-assign m_is_text  = is_text && !h_valid;
-assign m_is_tag   = is_tag && !h_valid;
+assign m_is_text  = is_text && !h_q;
+assign m_is_tag   = is_tag && !h_q;
 // the length block: bits of AAD, bits of text, 64 each
 assign m_data     = is_tag ? {46'd0, aad_len, 3'd0, 46'd0, len, 3'd0} : data;
 assign m_keep     = fresh_q ? keep1 : keep_q;
@@ -317,7 +322,7 @@ assign m_text_end = data_end && is_text;
 assign m_owed     = fresh_q ? owed1 : owed_q;
 assign m_index    = index;
 assign m_early    = fresh_q || !late_q;
-assign m_inject   = inject && !h_valid;
+assign m_inject   = inject && !h_q;
 
 wire unused_ok = &{1'b0, head_room, rest_valid, rest_room};     // counted by waiting_q
 endmodule

@@ -4,7 +4,8 @@
 // Out   m_key    the answer, in order: slot, refused (reserved cipher: the slot is as it was)
 //       rd_*     key, iv, is256 and usable of a slot, two clocks after its number (rd_en)
 //       *_power  H^(d * 4^j) of {slot, 3*j + d-1}, two clocks after the address
-//       h_*      asks for H = AES_K(0) through the lane's own AES, and takes it
+//       h_*      asks for H = AES_K(0) through the lane's own AES, and takes it. Asked in a clock,
+//                the slot is to be read in the next or later
 //       cube_*   asks the jump ring for H^2 * H, and takes it
 // How   powers H^(2^i) are squares of one another, H^(3 * 4^j) those of H^3: sixteen in all and
 //       one multiplication. A wipe is an installation with H = 0 that writes zeros everywhere.
@@ -59,34 +60,39 @@ module tls_gcm_keys #(
     output reg  [127:0]      jump_power
 );
 `include "tls_regs.vh"              // CIPHER_*
-localparam [2:0]
-    ST_IDLE    = 3'd0,                          // waits for an installation
-    ST_ASK     = 3'd1,                          // asks for H
-    ST_WAIT    = 3'd2,                          // H is in the AES
-    ST_SQUARES = 3'd3,                          // writes H^(2^i), i = 0 to 10
-    ST_CUBE    = 3'd4,                          // H^3 is not back yet
-    ST_CUBES   = 3'd5,                          // writes H^(3 * 4^j), j = 0 to 4
-    ST_ANSWER  = 3'd6;
-
-reg  [2:0]        state_q;
+// what it does, one bit each: what hangs on it hangs on one register
+reg               idle_q;                       // waits for an installation
+reg               ask_q;                        // asks for H
+reg               wait_q;                       // H is in the AES
+reg               first_q;                      // H is in loaded_q
+reg               squares_q, last_q;            // writes H^(2^i), i = 0 to 10; the last of them
+reg               gap_q;                        // H^3 is not back yet
+reg               cubes_q, end_q;               // writes H^(3 * 4^j), j = 0 to 4; the last of them
+reg               answer_q;
+reg               write_q;                      // squares or cubes
+reg               zero_q;                       // H itself is written
 reg  [SLOT_W-1:0] slot_q;
-reg  [1:0]        cipher_q;
+reg  [(1<<SLOT_W)-1:0] slot_bit_q;              // the same as one of many bits
+reg               wipe_q, able_q, wide_q;       // cipher none, any, AES-256
 reg               refused_q;
 reg  [3:0]        index_q;                      // of the power that is written
+reg               two_q;                        // the next but one comes next
 reg  [127:0]      power_q;                      // and its value
-reg  [127:0]      square_q, cube_q;
+reg               load_q;                       // the next value is loaded_q
+reg  [127:0]      loaded_q;                     // H, then H^3
+reg  [127:0]      square_q;
 reg               cube_ask_q, cube_have_q;
 reg               written_q;                    // the slot's memories take the installation
-reg               ask_q;                        // for H, when they have it
+reg               usable_now_q;                 // the slot has its key
 reg               offered_q;                    // since the last clock: s_key_hold is about this one
 
 wire take  = s_key_valid && s_key_ready;
 wire write = take && s_key_cipher != CIPHER_RESERVED;
 wire wipe  = s_key_cipher == CIPHER_NONE;
 
-assign s_key_idle    = (state_q == ST_IDLE);
-assign s_key_ready   = s_key_idle && offered_q && !s_key_hold;
-assign m_key_valid   = (state_q == ST_ANSWER);
+assign s_key_idle    = idle_q;
+assign s_key_ready   = idle_q && offered_q && !s_key_hold;
+assign m_key_valid   = answer_q;
 assign m_key_slot    = slot_q;
 assign m_key_refused = refused_q;
 assign h_valid       = ask_q;
@@ -99,59 +105,62 @@ wire [127:0] squared, fourth;
 tls_gf128_sq sq1 (.a(power_q), .y(squared));
 tls_gf128_sq sq2 (.a(squared), .y(fourth));
 
+wire over      = (squares_q && last_q) || gap_q;        // squares are done, cubes have not begun
+wire first_d   = wait_q && h_done;
+wire squares_d = first_q || (squares_q && !last_q);
+wire gap_d     = over && !cube_have_q;
+wire cubes_d   = (over && cube_have_q) || (cubes_q && !end_q);
+wire last_d    = squares_q && index_q == 4'd13;
+integer b;
 always @(posedge clk) begin
-    offered_q <= s_key_valid && s_key_idle && !take;
-    ask_q     <= written_q || (ask_q && !h_ready);
-    if (cube_ready) cube_ask_q <= 1'b0;
-    if (cube_done) begin
-        cube_q      <= cube_value;
-        cube_have_q <= 1'b1;
+    offered_q <= s_key_valid && idle_q && !take;
+    if (idle_q) begin                           // the last time is when it is taken
+        slot_q    <= s_key_slot;
+        for (b = 0; b < (1 << SLOT_W); b = b + 1) slot_bit_q[b] <= (s_key_slot == b[SLOT_W-1:0]);
+        wipe_q    <= wipe;
+        able_q    <= s_key_cipher != CIPHER_RESERVED && !wipe;
+        wide_q    <= s_key_cipher == CIPHER_AES_256_GCM;
+        refused_q <= s_key_cipher == CIPHER_RESERVED;
     end
-    case (state_q)
-        ST_IDLE: if (take) begin
-            slot_q      <= s_key_slot;
-            cipher_q    <= s_key_cipher;
-            refused_q   <= (s_key_cipher == CIPHER_RESERVED);
-            cube_have_q <= 1'b0;
-            state_q     <= (s_key_cipher == CIPHER_RESERVED) ? ST_ANSWER : ST_ASK;
-        end
-        ST_ASK: if (ask_q && h_ready) state_q <= ST_WAIT;
-        ST_WAIT: if (h_done) begin
-            power_q <= (cipher_q == CIPHER_NONE) ? 128'd0 : h_block;
-            index_q <= 4'd0;
-            state_q <= ST_SQUARES;
-        end
-        ST_SQUARES: begin                       // indices 0 1 3 4 6 7 9 10 12 13 15
-            power_q <= squared;
-            index_q <= index_q + ((index_q == 4'd0 || index_q == 4'd3 || index_q == 4'd6 ||
-                                   index_q == 4'd9 || index_q == 4'd12) ? 4'd1 : 4'd2);
-            if (index_q == 4'd0) begin
-                square_q   <= squared;
-                cube_ask_q <= 1'b1;
-            end
-            if (index_q == 4'd15) begin
-                power_q <= cube_q;
-                index_q <= 4'd2;
-                state_q <= cube_have_q ? ST_CUBES : ST_CUBE;
-            end
-        end
-        ST_CUBE: if (cube_have_q) begin
-            power_q <= cube_q;
-            index_q <= 4'd2;
-            state_q <= ST_CUBES;
-        end
-        ST_CUBES: begin                         // indices 2 5 8 11 14
-            power_q <= fourth;
-            index_q <= index_q + 4'd3;
-            if (index_q == 4'd14) state_q <= ST_ANSWER;
-        end
-        default: if (m_key_ready) state_q <= ST_IDLE;           // ST_ANSWER
-    endcase
+    idle_q    <= idle_q ? !take : answer_q && m_key_ready;
+    ask_q     <= write || (ask_q && !h_ready);
+    wait_q    <= (ask_q && h_ready) || (wait_q && !h_done);
+    first_q   <= first_d;
+    zero_q    <= first_q;
+    squares_q <= squares_d;
+    last_q    <= last_d;
+    gap_q     <= gap_d;
+    cubes_q   <= cubes_d;
+    end_q     <= cubes_q && index_q == 4'd11;
+    answer_q  <= (take && !write) || (cubes_q && end_q) || (answer_q && !m_key_ready);
+    write_q   <= squares_d || cubes_d;
+    usable_now_q <= able_q && ((cubes_q && end_q) || (usable_now_q && !m_key_ready));
+
+    // indices 0 1 3 4 6 7 9 10 12 13 15, then 2 5 8 11 14; between them the values do not matter
+    load_q  <= first_d || last_d || gap_d;
+    power_q <= load_q ? loaded_q : cubes_q ? fourth : squared;
+    two_q   <= !load_q && !two_q;
+    index_q <= load_q ? {2'd0, !first_q, 1'b0} : index_q + {2'd0, cubes_q || two_q, cubes_q || !two_q};
+    if (wait_q || cube_done) loaded_q <= wait_q ? h_block & {128{!wipe_q}} : cube_value;
+    cube_have_q <= !idle_q && (cube_have_q || cube_done);
+    if (zero_q) square_q <= squared;
+    cube_ask_q <= zero_q || (cube_ask_q && !cube_ready);
     if (rst) begin
-        state_q    <= ST_IDLE;
+        idle_q     <= 1'b1;
+        ask_q      <= 1'b0;
+        wait_q     <= 1'b0;
+        first_q    <= 1'b0;
+        zero_q     <= 1'b0;
+        squares_q  <= 1'b0;
+        last_q     <= 1'b0;
+        gap_q      <= 1'b0;
+        cubes_q    <= 1'b0;
+        end_q      <= 1'b0;
+        answer_q   <= 1'b0;
+        write_q    <= 1'b0;
+        usable_now_q <= 1'b0;
         cube_ask_q <= 1'b0;
         offered_q  <= 1'b0;
-        ask_q      <= 1'b0;
     end
 end
 
@@ -191,24 +200,24 @@ always @(posedge clk) begin
         rd_usable <= usable_mid[high_mid];
         rd_is256  <= is256_mid[high_mid];
     end
-    if (written_q) is256_q[slot_q] <= (cipher_q == CIPHER_AES_256_GCM);
-    if (written_q || (m_key_valid && !refused_q))
-        usable_q[slot_q] <= !written_q && cipher_q != CIPHER_NONE;
+    is256_q  <= (is256_q & ~(slot_bit_q & {(1<<SLOT_W){written_q}}))
+              | (slot_bit_q & {(1<<SLOT_W){written_q && wide_q}});
+    usable_q <= (usable_q & ~(slot_bit_q & {(1<<SLOT_W){written_q}}))
+              | (slot_bit_q & {(1<<SLOT_W){usable_now_q}});
     if (rst) begin
         usable_q <= {(1<<SLOT_W){1'b0}};
         is256_q  <= {(1<<SLOT_W){1'b0}};
     end
 end
 
-wire          power_write = (state_q == ST_SQUARES || state_q == ST_CUBES);
 (* no_rw_check *)
 reg [127:0]   hash_mem [0:(16<<SLOT_W)-1];
 (* no_rw_check *)
 reg [127:0]   jump_mem [0:(16<<SLOT_W)-1];
 reg [127:0]   hash_mid, jump_mid;
 always @(posedge clk) begin
-    if (power_write) hash_mem[{slot_q, index_q}] <= power_q;
-    if (power_write) jump_mem[{slot_q, index_q}] <= power_q;
+    if (write_q) hash_mem[{slot_q, index_q}] <= power_q;
+    if (write_q) jump_mem[{slot_q, index_q}] <= power_q;
     hash_mid   <= hash_mem[hash_addr];
     hash_power <= hash_mid;
     jump_mid   <= jump_mem[jump_addr];

@@ -112,6 +112,19 @@ axis_fifo #(.DATA_W(128 + 11 + SLOT_W + USER_W), .DEPTH(PARTS), .BLOCK(0)) waiti
     .s_axis_tvalid(part_valid && !complete), .s_axis_tready(wait_room),
     .m_axis_tdata({wait_sum, wait_k, wait_slot, wait_user}),
     .m_axis_tvalid(wait_valid), .m_axis_tready(wait_ready));
+// a request for H^3 comes from afar, and chooses 128 bits: it waits in a register
+reg               cube_wait_q;
+reg  [127:0]      cube_q;
+reg  [SLOT_W-1:0] cube_slot_q;
+wire              cube_ready;
+assign s_cube_ready = !cube_wait_q;
+always @(posedge clk) begin
+    cube_wait_q <= !rst && (cube_wait_q ? !cube_ready : s_cube_valid);
+    if (!cube_wait_q) begin
+        cube_q      <= s_cube;
+        cube_slot_q <= s_cube_slot;
+    end
+end
 tls_ghash_jump #(.SMALL(SMALL), .MUL(MUL), .SLOT_W(SLOT_W), .USER_W(USER_W)) jump (
     .clk(clk), .rst(rst),
     .s_sum_valid(wait_valid), .s_sum_ready(wait_ready), .s_sum(wait_sum), .s_sum_k(wait_k),
@@ -119,8 +132,8 @@ tls_ghash_jump #(.SMALL(SMALL), .MUL(MUL), .SLOT_W(SLOT_W), .USER_W(USER_W)) jum
     .m_sum_valid(ring_valid), .m_sum_ready(!complete), .m_sum(ring_sum), .m_sum_user(ring_user),
     .s_aad_valid(s_aad_valid), .s_aad_ready(s_aad_ready), .s_aad(s_aad), .s_aad_slot(s_aad_slot),
     .m_aad_valid(aad_done), .m_aad(aad_product),
-    .s_key_valid(s_cube_valid), .s_key_ready(s_cube_ready), .s_key(s_cube),
-    .s_key_slot(s_cube_slot), .m_key_valid(m_cube_valid), .m_key(m_cube),
+    .s_key_valid(cube_wait_q), .s_key_ready(cube_ready), .s_key(cube_q),
+    .s_key_slot(cube_slot_q), .m_key_valid(m_cube_valid), .m_key(m_cube),
     .power_addr(jump_addr), .power(jump_power));
 
 // a sum with an error is zero
