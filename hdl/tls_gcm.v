@@ -81,26 +81,24 @@ endfunction
 wire [127:0] iv_swapped = swap({32'd0, s_key_iv});
 
 // ---- what is under way: room for it is kept free behind the lane ----
-// Counted from registers and told through one, two clocks late: so there is room for two more then.
+// Words are counted from registers and told through one, two clocks late: so there is room for two
+// more then. Parts are few, and counted to the last.
 wire text_taken, sum_taken;
-reg  text_in_q, text_out_q, sum_in_q, sum_out_q;
+reg  text_in_q, text_out_q;
+wire sum_out = m_sum_valid && m_sum_ready;
 reg  text_room_q, sum_room_q;
 reg  [TEXT_W-1:0] texts_q;
 reg  [PART_W-1:0] parts_q;
 always @(posedge clk) begin
     text_in_q   <= text_taken;
     text_out_q  <= m_axis_tvalid && m_axis_tready;
-    sum_in_q    <= sum_taken;
-    sum_out_q   <= m_sum_valid && m_sum_ready;
     texts_q     <= texts_q + {{TEXT_W-1{1'b0}}, text_in_q} - {{TEXT_W-1{1'b0}}, text_out_q};
-    parts_q     <= parts_q + {{PART_W-1{1'b0}}, sum_in_q} - {{PART_W-1{1'b0}}, sum_out_q};
+    if (sum_taken != sum_out) parts_q <= sum_out ? parts_q - 1'b1 : parts_q + 1'b1;
     text_room_q <= !texts_q[TEXT_W-1] && !(&texts_q[TEXT_W-2:1]);
-    sum_room_q  <= !parts_q[PART_W-1] && !(&parts_q[PART_W-2:1]);
+    sum_room_q  <= sum_out || !(parts_q[PART_W-1] || ((&parts_q[PART_W-2:0]) && sum_taken));
     if (rst) begin
         text_in_q   <= 1'b0;
         text_out_q  <= 1'b0;
-        sum_in_q    <= 1'b0;
-        sum_out_q   <= 1'b0;
         text_room_q <= 1'b0;
         sum_room_q  <= 1'b0;
         texts_q     <= {TEXT_W{1'b0}};
@@ -148,6 +146,7 @@ wire [95:0]       iv;
 wire [127:0]      h_block, text, c_x, c_add;
 wire [15:0]       text_keep;
 wire [SLOT_W+3:0] hash_addr;
+wire [SLOT_W-1:0] key_slot;
 wire              c_valid, c_early, c_inject;
 wire [2:0]        c_owed;
 wire [1:0]        c_index, c_error;
@@ -162,7 +161,7 @@ tls_gcm_cipher #(.SLOT_W(SLOT_W), .ID_W(ID_W), .DEPTH(TEXTS), .SMALL(SMALL), .SB
     .s_data(i_data), .s_keep(i_keep), .s_text_end(i_text_end), .s_owed(i_owed),
     .s_index(i_index), .s_early(i_early), .s_inject(i_inject), .s_k(i_k), .s_id(i_id),
     .s_bad(i_bad),
-    .key_en(key_en), .key(key), .iv(iv), .is256(is256), .usable(usable),
+    .key_en(key_en), .key_slot(key_slot), .key(key), .iv(iv), .is256(is256), .usable(usable),
     .h_done(h_done), .h_block(h_block),
     .m_text_valid(text_valid), .m_text(text), .m_text_keep(text_keep), .m_text_end(text_end),
     .power_addr(hash_addr), .m_valid(c_valid), .m_x(c_x), .m_add(c_add), .m_owed(c_owed),
@@ -210,7 +209,7 @@ tls_gcm_keys #(.SLOT_W(SLOT_W)) keys (
     .s_key_iv(iv_swapped[127:32]),
     .m_key_valid(m_key_valid), .m_key_ready(m_key_ready), .m_key_slot(m_key_slot),
     .m_key_refused(m_key_refused),
-    .rd_en(key_en), .rd_slot(i_slot), .rd_key(key), .rd_iv(iv), .rd_is256(is256),
+    .rd_en(key_en), .rd_slot(key_slot), .rd_key(key), .rd_iv(iv), .rd_is256(is256),
     .rd_usable(usable),
     .h_valid(h_valid), .h_ready(h_ready), .h_slot(h_slot), .h_done(h_done), .h_block(h_block),
     .cube_valid(cube_valid), .cube_ready(cube_ready), .cube_square(cube_square),

@@ -8,7 +8,7 @@
 //       m_cube_* H^3
 // How   a sum that is complete leaves at once; one that must be raised by H^k waits its turn for
 //       the jump ring. AAD times H waits for its part's first block, which is still in the AES:
-//       9 clocks (SMALL 13) after the part starts it is here, the block not before 18 (SMALL 14).
+//       9 clocks (SMALL 13) after the part starts it is here, the block not before 20 (SMALL 15).
 // Order byte 0 is the highest byte.
 // Spec  SP 800-38D, 6.4.  Model model/ghash.py, model/gcm.py.
 `default_nettype none
@@ -50,10 +50,10 @@ module tls_gcm_sums #(
     output wire [SLOT_W+3:0] jump_addr,
     input  wire [127:0]      jump_power,
     // sums
-    output wire              m_sum_valid,
-    output wire [127:0]      m_sum,
-    output wire [ID_W-1:0]   m_sum_id,
-    output wire [1:0]        m_sum_error
+    output reg               m_sum_valid,
+    output reg  [127:0]      m_sum,
+    output reg  [ID_W-1:0]   m_sum_id,
+    output reg  [1:0]        m_sum_error
 );
 localparam USER_W = ID_W + 2;
 
@@ -139,9 +139,11 @@ tls_ghash_jump #(.SMALL(SMALL), .MUL(MUL), .SLOT_W(SLOT_W), .USER_W(USER_W)) jum
 // a sum with an error is zero
 wire is_part = complete && part_user[1:0] == 2'd0;
 wire is_ring = !complete && ring_user[1:0] == 2'd0;
-assign m_sum_valid = complete || ring_valid;
-assign m_sum       = (part_sum & {128{is_part}}) | (ring_sum & {128{is_ring}});
-assign {m_sum_id, m_sum_error} = complete ? part_user : ring_user;
+always @(posedge clk) begin
+    m_sum_valid <= (complete || ring_valid) && !rst;
+    m_sum       <= (part_sum & {128{is_part}}) | (ring_sum & {128{is_ring}});
+    {m_sum_id, m_sum_error} <= complete ? part_user : ring_user;
+end
 
 // parts under way are counted, so no queue overflows; the small GHASH is faster than the AES
 wire unused_ok = &{1'b0, aad_room, aad_here, hash_room, wait_room};
