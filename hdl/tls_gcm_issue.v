@@ -239,7 +239,6 @@ reg         last_q, data_end_q;                 // last beat; last block of data
 reg         tag_q, text_q;                      // length block; block of text
 reg  [10:0] block_q;                            // number of the block
 reg  [1:0]  index_q;
-reg  [15:0] keep_q;                             // bytes of the block
 reg         late_q;                             // past the first LANES
 wire [10:0] block    = fresh_q ? first : block_q;
 wire [1:0]  index    = fresh_q ? 2'd0 : index_q;
@@ -287,7 +286,6 @@ always @(posedge clk) begin
         tag_q      <= tag_d;
         text_q     <= !tag_d && !is_aad;
         data_end_q <= end_d;
-        keep_q     <= end_d ? keep_last : 16'hffff;
         block_q    <= block + 11'd1;
         index_q    <= (LANES == 1) ? 2'd0 : index + 2'd1;
         late_q     <= (!fresh_q && late_q) || (LANES == 1) || index == 2'd3;
@@ -317,7 +315,7 @@ assign m_is_text  = is_text && !h_q;
 assign m_is_tag   = is_tag && !h_q;
 // the length block: bits of AAD, bits of text, 64 each
 assign m_data     = is_tag ? {46'd0, aad_len, 3'd0, 46'd0, len, 3'd0} : data;
-assign m_keep     = fresh_q ? keep1 : keep_q;
+assign m_keep     = fresh_q ? keep1 : data_end_q ? keep_last : 16'hffff;
 assign m_text_end = data_end && is_text;
 assign m_owed     = fresh_q ? owed1 : owed_q;
 assign m_index    = index;

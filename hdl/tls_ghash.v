@@ -75,7 +75,8 @@ generate
         assign carry     = s_early ? 128'd0 : same ? p : lane[s_index];
         wire unused_ok = &{1'b0, s_next_index, s_next_early};
     end else begin : full
-        // a block's lane is just coming out (a copy a word of it), or was kept, or there is none yet
+        // a block's lane is just coming out (a copy a word of it), or was kept, or there is none yet;
+        // what comes out is of the block four before, so then it is not one of the first
         wire [3:0]   same;
         wire         same_d;
         reg          to_lane_q, gather_q, sum_q;
@@ -99,7 +100,7 @@ generate
                 sum_q     <= 1'b0;
             end
         end
-        assign same_d = valid_q[2] && next_keep && next_index == s_next_index && !s_next_early;
+        assign same_d = valid_q[2] && next_keep && next_index == s_next_index;
         genvar w;
         for (w = 0; w < 4; w = w + 1) begin : word
             tls_copy same_copy (.clk(clk), .d(same_d && !rst), .q(same[w]));
