@@ -217,6 +217,24 @@ PROOFS: dict[str, Proof] = {
             Bug("tls_tx_tags", "= there_q[id_q] && (!s_item_some", "= (!s_item_some"),
         ),
     ),
+    "tx_checksum": Proof(
+        "tls_tx_checksum",
+        ("tls_tx_checksum", "axis_fifo"),
+        ("tls_tx_checksum", "axis_fifo"),
+        {"ADDR_W": 2},  # bugs are planted in a small buffer, which is soon full
+        depth=1,
+        cases=({"ADDR_W": 5},),  # full with 31 words, or with 16 frames
+        bugs=(
+            Bug("tls_tx_checksum", "used < {ADDR_W", "used <= {ADDR_W"),
+            # what is the next frame's: the sum, its place, that it asks
+            Bug("tls_tx_checksum", "sum1_q <= sum_q;", "sum1_q <= sum;"),
+            Bug("tls_tx_checksum", "e_field  <= d_field;", "e_field  <= c_field;"),
+            Bug("tls_tx_checksum", "put_q  <= asks_q ?", "put_q  <= asks ?"),
+            Bug("tls_tx_checksum", "at_q    <= 10'd0;", "at_q    <= 10'd1;"),
+            # a sum before it is made
+            Bug("tls_tx_checksum", ".s_axis_tvalid(e_last)", ".s_axis_tvalid(d_last)"),
+        ),
+    ),
     "tx_walk": Proof(
         "tls_tx_walk",
         ("tls_tx_walk",),
