@@ -194,15 +194,16 @@ wire [15:0] keep_first  = !some2_q ? {16{tail2_q}}
 
 // ---- parts that wait for their beats ----
 // Of the next part, what decides about beats is in registers; the rest comes from the queue's RAM.
-localparam HEAD_W = SLOT_W + 1 + 11 + 16 + 16 + 12 + 8 + 6 + 2;
+localparam BEAT_W = 6;                          // what is decided of its first beat
+localparam HEAD_W = SLOT_W + 1 + 11 + 16 + 16 + 12 + 3 + 3 + 4 + BEAT_W;
 localparam REST_W = RAW_W - SLOT_W - 1 + 128 + 15 + 15 + 11 + 1;
 wire              queued, head_room, rest_valid, rest_room;
 wire [HEAD_W-1:0] queue_head;
-reg  [HEAD_W-1:0] head_q;
+reg  [HEAD_W-1:BEAT_W] head_q;
 reg               head_valid_q;
 wire              head_take = !head_valid_q || done;
 wire [SLOT_W-1:0] slot;
-wire              is_aad, tail, inject_aad, last1, last2, end1, end2, tag1, tag2, data1, text1;
+wire              is_aad, tail, last1, last2, end1, end2, tag1, tag2, data1, text1, inject1;
 wire [127:0]      aad;
 wire [14:0]       len, aad_len;
 wire [11:0]       left1;
@@ -212,8 +213,8 @@ wire [2:0]        owed1, owed2;
 axis_fifo #(.DATA_W(HEAD_W), .DEPTH(WAIT), .BLOCK(0)) heads (
     .clk(clk), .rst(rst),
     .s_axis_tdata({raw2_q[RAW_W-1 -: SLOT_W+1], offset2_q[14:4], keep_first, keep_end, left2_q,
-                   owed_first, last_first, one2_q, tag_first, some2_q, text_first,
-                   owed_second, last_second, two2_q, tag_second, tail2_q, inject2_q}),
+                   owed_first, owed_second, last_second, two2_q, tag_second, tail2_q,
+                   last_first, one2_q, tag_first, some2_q, text_first, inject2_q}),
     .s_axis_tvalid(v2_q), .s_axis_tready(head_room),
     .m_axis_tdata(queue_head), .m_axis_tvalid(queued), .m_axis_tready(head_take));
 axis_fifo #(.DATA_W(REST_W), .DEPTH(WAIT), .BLOCK(0)) rests (
@@ -223,31 +224,30 @@ axis_fifo #(.DATA_W(REST_W), .DEPTH(WAIT), .BLOCK(0)) rests (
     .m_axis_tdata({m_decrypt, m_nonce, m_id, aad, len, aad_len, m_k, m_bad}),
     .m_axis_tvalid(rest_valid), .m_axis_tready(done));
 always @(posedge clk) begin
-    if (head_take) head_q <= queue_head;
+    if (head_take) head_q <= queue_head[HEAD_W-1:BEAT_W];
     if (head_take) head_valid_q <= queued;
     if (rst) head_valid_q <= 1'b0;
 end
-assign {slot, is_aad, first, keep1, keep_last, left1, owed1, last1, end1, tag1, data1, text1,
-        owed2, last2, end2, tag2, tail, inject_aad} = head_q;
+assign {slot, is_aad, first, keep1, keep_last, left1, owed1, owed2, last2, end2, tag2, tail} = head_q;
+assign {last1, end1, tag1, data1, text1, inject1} = queue_head[BEAT_W-1:0];
 
-// ---- beat by beat; of what is decided, the next beat's is made ready a clock before ----
-// `go` moves everything here and hangs on streams that are far away: it must be a short way.
-reg         fresh_q;                            // next beat is the part's first: not these yet
+// ---- beat by beat ----
+// `go` moves everything here and hangs on streams that are far away: it must be a short way. So
+// what it asks of a beat is in registers, whether the beat is the first of a part or a later one.
+reg         fresh_q;                            // of the next beat: it is the part's first,
+reg         last_q;                             // its last
+reg         data_q, text_q, end_q;              // a block of data, of text; the last one of data
+reg         tag_q;                              // the length block
+reg         inject_q;                           // the part's AAD joins here
+// of later beats only
 reg  [11:0] left_q;                             // beats left, this one included
 reg  [2:0]  owed_q;                             // the same up to 5
-reg         last_q, data_end_q;                 // last beat; last block of data
-reg         tag_q, text_q;                      // length block; block of text
 reg  [10:0] block_q;                            // number of the block
 reg  [1:0]  index_q;
 reg         late_q;                             // past the first LANES
 wire [10:0] block    = fresh_q ? first : block_q;
 wire [1:0]  index    = fresh_q ? 2'd0 : index_q;
-wire        is_last  = fresh_q ? last1 : last_q;
-wire        is_tag   = fresh_q ? tag1 : tag_q;
-wire        is_data  = fresh_q ? data1 : !tag_q;
-wire        is_text  = fresh_q ? text1 : text_q;
-wire        data_end = fresh_q ? end1 : data_end_q;
-wire        inject   = fresh_q && inject_aad;
+wire        fresh_d  = !head_valid_q || last_q;
 wire        last_d   = fresh_q ? last2 : left_q == 12'd2;
 wire        tag_d    = fresh_q ? tag2 : (tail && left_q == 12'd2);
 wire        end_d    = fresh_q ? end2 : left_q == (tail ? 12'd3 : 12'd2);
@@ -259,18 +259,18 @@ reg  [SLOT_W-1:0] h_slot_q;
 wire        mine     = (key_slot == slot);
 wire        mine_new = (key_slot == queue_head[HEAD_W-1 -: SLOT_W]);
 wire        ok       = head_valid_q && !h_q
-                    && !(is_data && !s_axis_tvalid) && !(is_text && !text_room)
+                    && !(data_q && !s_axis_tvalid) && !(text_q && !text_room)
                     && !(fresh_q && (!sum_room || key_mine_q));
-wire        go       = ok && m_ready && (!inject || aad_ready);
+wire        go       = ok && m_ready && (!inject_q || aad_ready);
 
 assign key_hold      = !fresh_q && mine_q;
-assign aad_valid     = ok && m_ready && inject;
+assign aad_valid     = ok && m_ready && inject_q;
 assign aad_slot      = slot;
-assign s_axis_tready = go && is_data;
+assign s_axis_tready = go && data_q;
 assign h_ready       = !h_q;
-assign m_valid       = h_q || (ok && (!inject || aad_ready));
-assign done          = go && is_last;
-assign text_taken    = go && is_text;
+assign m_valid       = h_q || (ok && (!inject_q || aad_ready));
+assign done          = go && last_q;
+assign text_taken    = go && text_q;
 assign sum_taken     = go && fresh_q;
 
 always @(posedge clk) begin
@@ -278,17 +278,21 @@ always @(posedge clk) begin
     if (!h_q) h_slot_q <= h_slot;
     mine_q     <= mine;
     key_mine_q <= key_valid && (head_take ? mine_new : mine);
+    if (go || !head_valid_q) begin
+        fresh_q  <= fresh_d;
+        last_q   <= fresh_d ? last1 : last_d;
+        data_q   <= fresh_d ? data1 : !tag_d;
+        text_q   <= fresh_d ? text1 : !tag_d && !is_aad;
+        end_q    <= fresh_d ? end1 : end_d;
+        tag_q    <= fresh_d ? tag1 : tag_d;
+        inject_q <= fresh_d && inject1;
+    end
     if (go) begin
-        fresh_q    <= is_last;
-        left_q     <= fresh_q ? left1 : left_q - 12'd1;
-        owed_q     <= fresh_q ? owed2 : left_q > 12'd5 ? 3'd5 : left_q[2:0] - 3'd1;
-        last_q     <= last_d;
-        tag_q      <= tag_d;
-        text_q     <= !tag_d && !is_aad;
-        data_end_q <= end_d;
-        block_q    <= block + 11'd1;
-        index_q    <= (LANES == 1) ? 2'd0 : index + 2'd1;
-        late_q     <= (!fresh_q && late_q) || (LANES == 1) || index == 2'd3;
+        left_q   <= fresh_q ? left1 : left_q - 12'd1;
+        owed_q   <= fresh_q ? owed2 : left_q > 12'd5 ? 3'd5 : left_q[2:0] - 3'd1;
+        block_q  <= block + 11'd1;
+        index_q  <= (LANES == 1) ? 2'd0 : index + 2'd1;
+        late_q   <= (!fresh_q && late_q) || (LANES == 1) || index == 2'd3;
     end
     if (rst) begin
         fresh_q    <= 1'b1;
@@ -310,17 +314,17 @@ endgenerate
 
 assign m_slot     = h_q ? h_slot_q : slot;
 assign m_is_h     = h_q;
-assign m_count    = is_tag ? 12'd1 : {1'b0, block} + 12'd2;
-assign m_is_text  = is_text && !h_q;
-assign m_is_tag   = is_tag && !h_q;
+assign m_count    = tag_q ? 12'd1 : {1'b0, block} + 12'd2;
+assign m_is_text  = text_q && !h_q;
+assign m_is_tag   = tag_q && !h_q;
 // the length block: bits of AAD, bits of text, 64 each
-assign m_data     = is_tag ? {46'd0, aad_len, 3'd0, 46'd0, len, 3'd0} : data;
-assign m_keep     = fresh_q ? keep1 : data_end_q ? keep_last : 16'hffff;
-assign m_text_end = data_end && is_text;
+assign m_data     = tag_q ? {46'd0, aad_len, 3'd0, 46'd0, len, 3'd0} : data;
+assign m_keep     = fresh_q ? keep1 : end_q ? keep_last : 16'hffff;
+assign m_text_end = end_q && text_q;
 assign m_owed     = fresh_q ? owed1 : owed_q;
 assign m_index    = index;
 assign m_early    = fresh_q || !late_q;
-assign m_inject   = inject && !h_q;
+assign m_inject   = inject_q && !h_q;
 
 wire unused_ok = &{1'b0, head_room, rest_valid, rest_room};     // counted by waiting_q
 endmodule
