@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from cocotb_tests.harness import seed
-from cocotb_tests.mac_monitor import TAG, MacMonitor
+from cocotb_tests.mac_monitor import TAG, MacMonitor, Record
 from cocotb_tests.traffic import (
     ACK,
     FIN,
@@ -49,6 +49,13 @@ class Bench:
         """The frame as it is to leave."""
         frame = replaced(built, self.sender.stream.wire(first, last))
         return frame[: built.payload + last - first].ljust(len(frame), b"\0")
+
+    def long_record(self, place: int) -> Record:
+        """The first from there on that has a hundred bytes of text or more."""
+        record = self.sender.record(place)
+        while len(record.wire) < record.prefix + 100 + TAG:
+            record = self.sender.record(record.end)
+        return record
 
     def hand(self, built: Built | bytes, kind: TxKind = TxKind.ENCRYPT) -> None:
         """Into the queue."""
@@ -165,7 +172,8 @@ def test_any_other_byte_is_found(bench: Bench) -> None:
 
 def test_a_place_shows_one_value(bench: Bench) -> None:
     """Sent again with the keystream of another record, whatever came of it before."""
-    first, last = bench.sender.record(500).place, bench.sender.record(500).end
+    record = bench.long_record(500)
+    first, last = record.place, record.end
     for again in range(2):
         built = bench.built(first, last)
         bench.seek(first)
@@ -248,7 +256,7 @@ def test_ids_and_flows(bench: Bench) -> None:
 
 
 def test_a_header_that_no_record_can_have(bench: Bench) -> None:
-    head = bench.sender.record(300)
+    head = bench.sender.record(bench.sender.record(300).end)
     first, last = head.place - 20, head.end
     built = bench.built(first, last)
     data = bytearray(bench.sender.clear(first, last))
@@ -270,9 +278,10 @@ def another_place(bench: Bench) -> None:
 
 
 def another_text(bench: Bench) -> None:
-    built = bench.built(0, 100)
-    data = bytearray(bench.sender.clear(0, 100))
-    data[60] ^= 1
+    record = bench.long_record(0)
+    built = bench.built(record.place, record.end)
+    data = bytearray(record.clear)
+    data[record.prefix + 60] ^= 1
     bench.hand(replaced(built, bytes(data)))
 
 
@@ -283,7 +292,7 @@ def test_a_host_that_lies_is_not_the_devices_fault(
     """What is right is not known any more, but plaintext is."""
     bench.sender.manner = Manner("medium", "small")
     bench.sender.record(20_000)
-    record = bench.sender.record(19_000)
+    record = bench.long_record(19_000)
     first, last = record.place + 20, record.end
     built = bench.built(first, last)
     other = bench.sender.stream.wire(first, last)
