@@ -21,4 +21,4 @@ def test_model_and_rtl_agree(experiment: str, distance: int, mode: str) -> None:
     with contextlib.closing(Both(ModelDevice(), RtlDevice())) as both:
         result = measure(point, both, burst=point.streams)
     assert result.mismatches == 0
-    assert both.frames == result.frames > result.decrypted > 0
+    assert both.frames == result.frames >= result.decrypted > 0
