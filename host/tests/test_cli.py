@@ -510,13 +510,21 @@ def test_a_build_is_announced_only_if_there_is_one(
     assert announced == ["building"]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["replay", str(CAPTURE), "--keys", str(KEYS), "--nic", NIC],
+        ["resend", "--percent", "5", "--records", "12"],
+    ],
+    ids=lambda command: command[0],
+)
 def test_a_narrow_terminal_loses_no_column(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outs = []
     for columns in ("40", "200"):
         monkeypatch.setenv("COLUMNS", columns)
-        assert run(CAPTURE, "--keys", KEYS, "--nic", NIC) == 0
+        assert cli.main(command) == 0
         outs.append(capsys.readouterr().out)
     assert outs[0] == outs[1]
 

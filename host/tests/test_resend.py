@@ -79,17 +79,6 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line for line in table if line != line.rstrip()] == []
 
 
-def test_a_narrow_terminal_loses_no_column(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    outs = []
-    for columns in ("40", "200"):
-        monkeypatch.setenv("COLUMNS", columns)
-        assert cli.main(["resend", *SMALL]) == 0
-        outs.append(capsys.readouterr().out)
-    assert outs[0] == outs[1]
-
-
 def test_what_cannot_be_written_is_known_before_the_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
